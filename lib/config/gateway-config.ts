@@ -1,0 +1,113 @@
+/** Everything the environment can say, validated, with defaults filled in. One field a variable. */
+export interface GatewayConfig {
+  /** This node's name in logs, metrics and ConnectAck. Default: the host name. */
+  nodeId: string
+  /** The URL under which peers reach this node's RPC port. Empty: single node. */
+  publicEndpoint: string
+  /** Where to listen for clients. */
+  host: string
+  port: number
+  /** Where to listen for peers (node RPC). */
+  nodePort: number
+  logLevel: string
+
+  /** Empty: this node is alone. */
+  redisUrl: string
+  /** Empty: no events are published. */
+  kafkaBrokers: string
+
+  /** Tenants given by TENANT_AUTH_MAP and its companions; empty where a tenants file is used. */
+  tenants: TenantConfig[]
+  /** Path of a YAML or JSON file of tenants, reloaded when it changes. Empty: none. */
+  tenantsFile: string
+
+  /** Defaults of the hook settings, for tenants that set none. */
+  hookSignRequired: boolean
+  hookMaxConcurrency: number
+  hookQueueTimeoutMs: number
+  hookBreakerFailureThreshold: number
+  hookBreakerOpenMs: number
+
+  /** Seconds between WebSocket pings; 0: none. */
+  wsKeepaliveIntervalSeconds: number
+  /** Largest msg_body. A frame may be 64 KiB larger. */
+  maxMessageBytes: number
+  /** Messages of one connection that may be in the pipeline at once. */
+  sessionMaxInflight: number
+  /** Unsent bytes at which a connection counts as a slow consumer. */
+  wsMaxBufferedBytes: number
+  /** Connections this node accepts a second, and may be authenticating at once; of one tenant at most half of either. */
+  handshakeMaxPerSecond: number
+  handshakeMaxInProgress: number
+
+  offlineBufferMaxMessagesPerUser: number
+  offlineBufferMaxBytesPerUser: number
+  offlineBufferMaxUsersPerTenant: number
+  offlineBufferMaxBytesPerTenant: number
+  offlineBufferMaxBytes: number
+
+  groupRouteChunkSize: number
+  groupMembersMaxUsers: number
+  groupOfflineBufferMaxUsers: number
+
+  /** Remembered messages (10 minutes, oldest forgotten first), of one tenant and of the node. */
+  dedupMaxEntriesPerTenant: number
+  dedupMaxEntries: number
+
+  /** Tenants that get a label value of their own in metrics; the others share `other`. */
+  metricsMaxTenants: number
+
+  localRouteCacheTtlSeconds: number
+  kafkaMaxAttempts: number
+  kafkaQueueCapacity: number
+  kafkaMaxPendingPerTenant: number
+  kafkaRetryBackoffMs: number
+  grpcBreakerFailureThreshold: number
+  grpcBreakerOpenMs: number
+  clusterGrpcToken: string
+  /** Seconds that closing the connections of a stopping node is spread over. */
+  drainTimeoutSeconds: number
+}
+
+/** One tenant as the operator configures it. */
+export interface TenantConfig {
+  id: string
+  /** Base URL of the /auth hook; http or https. */
+  authUrl: string
+  /** Signs /auth, and the other hooks where the tenant's runtime config has no secret. Empty: unsigned. */
+  secret: string
+  /** Overrides HOOK_MAX_CONCURRENCY. */
+  hookMaxConcurrency?: number
+  /** What holds where the auth hook's TenantRuntimeConfig is silent. */
+  defaults?: Partial<TenantSettings>
+  /** The most that TenantRuntimeConfig may ask for. A limit of 0 (none) becomes the cap. */
+  caps?: Partial<Pick<TenantSettings, CappedSetting>>
+}
+
+export type CappedSetting =
+  | 'heartbeatTimeoutSeconds' | 'offlineBufferTtlSeconds'
+  | 'tenantMaxConnections' | 'userMaxConnections' | 'tenantMaxMessageQps'
+  | 'hookMaxConcurrency' | 'hookQueueTimeoutMs' | 'hookBreakerOpenMs'
+
+/** TenantRuntimeConfig after defaults and caps: what actually holds for a connection. */
+export interface TenantSettings {
+  /** Base URL of the hooks other than /auth. */
+  hookBaseUrl: string
+  heartbeatTimeoutSeconds: number
+  offlineBufferTtlSeconds: number
+  /** 0: no limit; so are the next two. */
+  tenantMaxConnections: number
+  userMaxConnections: number
+  tenantMaxMessageQps: number
+  /** Signs the hooks other than /auth. Empty: they go unsigned. */
+  tenantSecret: string
+  hookMaxConcurrency: number
+  hookQueueTimeoutMs: number
+  hookBreakerFailureThreshold: number
+  hookBreakerOpenMs: number
+  hookSignRequired: boolean
+  offlineUseHookPull: boolean
+  checkMessageFailClosed: boolean
+  checkMessageDisabled: boolean
+  syncSenderDevices: boolean
+}

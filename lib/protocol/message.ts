@@ -1,0 +1,18 @@
+/**
+ * A chat message on its way through the gateway: MessageRequest of mics.message.v1, decoded by hand because every
+ * message passes here. Same fields and meaning as the generated type.
+ */
+export interface Message {
+  tenantId: string
+  userId: string
+  deviceId: string
+  msgId: string
+  /** MessageType, or a number this version does not know. */
+  msgType: number
+  toUserId: string
+  groupId: string
+  /** Opaque; may share memory with the frame it came in. */
+  msgBody: Uint8Array
+  /** Unix milliseconds; int64, so a bigint. */
+  timestampMs: bigint
+}
