@@ -1,0 +1,43 @@
+import fp from 'fastify-plugin'
+import type { AppOptions } from './lib/config/app-options.js'
+import admission from './plugins/admission.js'
+import config from './plugins/config.js'
+import connections from './plugins/connections.js'
+import dedup from './plugins/dedup.js'
+import handshakes from './plugins/handshakes.js'
+import heartbeat from './plugins/heartbeat.js'
+import hooksClient from './plugins/hooks-client.js'
+import lifecycle from './plugins/lifecycle.js'
+import messagePipeline from './plugins/message-pipeline.js'
+import metrics from './plugins/metrics.js'
+import offlineBuffer from './plugins/offline-buffer.js'
+import rateLimit from './plugins/rate-limit.js'
+import router from './plugins/router.js'
+import tenants from './plugins/tenants.js'
+import websocket from './plugins/websocket.js'
+import { devRoutes } from './routes/dev/index.js'
+import healthRoutes from './routes/health.js'
+import wsRoute from './routes/ws.js'
+
+/** The gateway: its plugins in the order of their dependencies, then its routes. */
+export default fp<AppOptions>(async (app, options) => {
+  await app.register(config, options)
+  await app.register(metrics)
+  await app.register(lifecycle)
+  await app.register(tenants, options)
+  await app.register(hooksClient)
+  await app.register(connections)
+  await app.register(heartbeat)
+  await app.register(admission)
+  await app.register(rateLimit)
+  await app.register(dedup)
+  await app.register(offlineBuffer)
+  await app.register(router)
+  await app.register(messagePipeline)
+  await app.register(handshakes)
+  await app.register(websocket)
+
+  await app.register(healthRoutes)
+  await app.register(wsRoute)
+  if (options.embedded) await app.register(devRoutes)
+}, { name: 'mics' })

@@ -1,0 +1,22 @@
+/** What has something to write at the end of this turn of the event loop. */
+export interface Flushable {
+  flush (): void
+}
+
+/**
+ * Collects the connections that were given frames in this turn of the event loop and flushes each once, so that a
+ * connection's frames of one turn become one write: the system call is the dearest part of a send.
+ */
+export class FlushQueue {
+  private dirty: Flushable[] = []
+
+  private readonly run = (): void => {
+    const batch = this.dirty
+    this.dirty = []
+    for (const item of batch) item.flush()
+  }
+
+  add (item: Flushable): void {
+    if (this.dirty.push(item) === 1) setImmediate(this.run)
+  }
+}

@@ -1,0 +1,64 @@
+import { EventEmitter } from 'node:events'
+import CircuitBreaker from 'opossum'
+
+/** Numbers are the metric's values. */
+export const BreakerState = { CLOSED: 0, OPEN: 1, HALF_OPEN: 2 } as const
+export type BreakerState = typeof BreakerState[keyof typeof BreakerState]
+
+/** opossum's statistics go unused here; this keeps it from running a timer for them in every breaker. */
+const neverRotates = new EventEmitter().setMaxListeners(0)
+
+/**
+ * Opens after a number of failures in a row, refuses calls for a while, then lets one through: its success closes the
+ * breaker, its failure opens it again. opossum keeps the states; the count in a row is ours, because opossum only
+ * opens on a percentage of a time window.
+ */
+export class Breaker {
+  private failuresInRow = 0
+  private readonly circuit: CircuitBreaker<[() => Promise<unknown>], unknown>
+
+  constructor (onState: (state: BreakerState) => void) {
+    this.circuit = new CircuitBreaker((call: () => Promise<unknown>) => call(), {
+      timeout: false,
+      errorThresholdPercentage: Infinity,
+      rollingPercentilesEnabled: false,
+      enableSnapshots: false,
+      rotateBucketController: neverRotates,
+    } as CircuitBreaker.Options)
+    this.circuit.on('open', () => onState(BreakerState.OPEN))
+    this.circuit.on('halfOpen', () => onState(BreakerState.HALF_OPEN))
+    this.circuit.on('close', () => {
+      this.failuresInRow = 0
+      onState(BreakerState.CLOSED)
+    })
+  }
+
+  /** Whether a call made now would be refused. */
+  get refuses (): boolean {
+    return !this.circuit.closed && !this.circuit.pendingClose
+  }
+
+  /**
+   * Runs `call` and passes on its outcome.
+   * @param threshold failures in a row that open the breaker
+   * @param openMs milliseconds until it lets one call through again
+   */
+  async run<T> (call: () => Promise<T>, threshold: number, openMs: number): Promise<T> {
+    try {
+      const value = await this.circuit.fire(call) as T
+      this.failuresInRow = 0
+      return value
+    } catch (error) {
+      this.failuresInRow++
+      if (this.circuit.closed && this.failuresInRow >= threshold) {
+        (this.circuit as unknown as { options: CircuitBreaker.Options }).options.resetTimeout = openMs
+        this.circuit.open()
+      }
+      throw error
+    }
+  }
+
+  close (): void {
+    this.circuit.shutdown()
+  }
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import type { TenantSettings } from '../config/gateway-config.js'
+import {
+  AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
+  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema,
+  type AuthResponse, type CheckMessageResponse, type GetOfflineMessagesResponse,
+} from '../gen/mics/hook/v1/hook_pb.js'
+import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import type { Message } from '../protocol/message.js'
+import type { Tenants } from '../tenants/tenants.js'
+import { Breaker } from './breaker.js'
+import { ConcurrencyLimiter } from './concurrency-limiter.js'
+import { GroupMembers } from './group-members.js'
+import { HookFailure, type HookResult } from './hook-failure.js'
+import { encodeHookRequest } from './hook-request.js'
+import { HookTransport } from './hook-transport.js'
+
+export type HookOperation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+
+/** Milliseconds for a whole call: waiting for a slot, connecting, the request and the response. */
+export const HOOK_TIMEOUT_MS = 150
+
+/** Bytes of a response. Members: 200,000 ids; offline messages: a page of bodies. */
+const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
+  auth: 64 * 1024,
+  'check-message': 64 * 1024,
+  'get-group-members': 16 * 1024 * 1024,
+  'get-offline-messages': 32 * 1024 * 1024,
+}
+
+/** What stands between one hook of one tenant and everybody else. */
+interface Lane {
+  limiter: ConcurrencyLimiter
+  breaker: Breaker
+  transport: HookTransport
+}
+
+/**
+ * Asks the tenants' servers. Each (tenant, operation) has its own connections, concurrency limit and breaker, so that
+ * a bad hook is felt by nobody else. Every call resolves: with the answer, or with why there is none.
+ */
+export class HooksClient {
+  private readonly lanes = new Map<string, Map<HookOperation, Lane>>()
+  private readonly requestPrefix = randomBytes(6).toString('hex')
+  private requests = 0
+
+  constructor (private readonly deps: {
+    tenants: Tenants
+    metrics: GatewayMetrics
+    throttledLog: ThrottledLog
+    warn: LogLine
+    now?: () => number
+  }) {
+    deps.tenants.on('removed', tenantId => this.forget(tenantId))
+  }
+
+  /** Whether `token` may connect as whom. Uses the tenant's configured URL and secret, whatever `settings` say. */
+  auth (tenantId: string, settings: TenantSettings, token: string, deviceId: string, traceId: string): Promise<HookResult<AuthResponse>> {
+    const tenant = this.deps.tenants.get(tenantId)
+    return this.call('auth', tenantId, { ...settings, hookBaseUrl: tenant?.authUrl ?? '', tenantSecret: tenant?.secret ?? '' }, traceId,
+      toBinary(AuthRequestSchema, create(AuthRequestSchema, { token, deviceId })),
+      body => fromBinary(AuthResponseSchema, body), response => response.ok)
+  }
+
+  /** Whether the message may be sent. */
+  checkMessage (settings: TenantSettings, message: Message, traceId: string): Promise<HookResult<CheckMessageResponse>> {
+    return this.call('check-message', message.tenantId, settings, traceId,
+      toBinary(CheckMessageRequestSchema, create(CheckMessageRequestSchema, { message })),
+      body => fromBinary(CheckMessageResponseSchema, body), response => response.allow)
+  }
+
+  /** Who is in the group. */
+  getGroupMembers (settings: TenantSettings, tenantId: string, groupId: string, traceId: string): Promise<HookResult<GroupMembers>> {
+    return this.call('get-group-members', tenantId, settings, traceId,
+      toBinary(GetGroupMembersRequestSchema, create(GetGroupMembersRequestSchema, { groupId })),
+      body => {
+        const members = GroupMembers.parse(body)
+        if (members === undefined) throw new Error('not a GetGroupMembersResponse')
+        return members
+      })
+  }
+
+  /** One page of what the tenant kept for the user; the first has an empty cursor. */
+  getOfflineMessages (
+    settings: TenantSettings, tenantId: string,
+    page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string,
+  ): Promise<HookResult<GetOfflineMessagesResponse>> {
+    return this.call('get-offline-messages', tenantId, settings, traceId,
+      toBinary(GetOfflineMessagesRequestSchema, create(GetOfflineMessagesRequestSchema, page)),
+      body => fromBinary(GetOfflineMessagesResponseSchema, body), response => response.ok)
+  }
+
+  async close (): Promise<void> {
+    await Promise.all([...this.lanes.keys()].map(tenantId => this.forget(tenantId)))
+  }
+
+  private async call<T> (
+    operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
+    decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true,
+  ): Promise<HookResult<T>> {
+    const { metrics, throttledLog, warn } = this.deps
+    const startedAt = performance.now()
+    const label = metrics.label(tenantId)
+    try {
+      const value = await this.attempt(operation, tenantId, settings, traceId, fields, decode, startedAt)
+      metrics.tenant(tenantId).hookCall(operation, isYes(value) ? 'ok' : 'denied')
+      return { ok: true, value }
+    } catch (error) {
+      const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
+      metrics.tenant(tenantId).hookCall(operation, failure.kind)
+      throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
+        { tenantId, operation, traceId, failure: failure.kind, reason: failure.message }, 'hook call failed')
+      return { ok: false, failure }
+    } finally {
+      metrics.hookCallSeconds.observe({ tenant: label, operation }, (performance.now() - startedAt) / 1000)
+    }
+  }
+
+  private async attempt<T> (
+    operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
+    decode: (body: Buffer) => T, startedAt: number,
+  ): Promise<T> {
+    if (settings.hookSignRequired && settings.tenantSecret === '') {
+      throw new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
+    }
+    const { limiter, breaker, transport } = this.lane(tenantId, operation)
+    if (breaker.refuses) throw new HookFailure('breaker_open', 'breaker is open')
+    const granted = limiter.acquire(settings.hookMaxConcurrency, settings.hookQueueTimeoutMs)
+    if (!(granted === true || await granted)) {
+      throw new HookFailure('queue_full', 'too many calls at once: raise hook_max_concurrency or answer faster')
+    }
+    try {
+      return await breaker.run(async () => {
+        const timeoutMs = Math.ceil(HOOK_TIMEOUT_MS - (performance.now() - startedAt))
+        if (timeoutMs <= 0) throw new HookFailure('timeout', 'no time left after waiting for a slot')
+        const { body, headers } = encodeHookRequest({
+          tenantId,
+          requestId: `${this.requestPrefix}-${(++this.requests).toString(36)}`,
+          traceId,
+          timestampMs: BigInt((this.deps.now ?? Date.now)()),
+        }, fields, settings.tenantSecret)
+        const answer = await transport.post({
+          baseUrl: settings.hookBaseUrl, operation, headers, body, timeoutMs,
+          maxResponseBytes: MAX_RESPONSE_BYTES[operation],
+        })
+        try {
+          return decode(answer)
+        } catch (error) {
+          throw new HookFailure('undecodable', 'the response is not the expected protobuf message', { cause: error })
+        }
+      }, settings.hookBreakerFailureThreshold, settings.hookBreakerOpenMs)
+    } catch (error) {
+      if ((error as { code?: string }).code === 'EOPENBREAKER') throw new HookFailure('breaker_open', 'breaker is open')
+      throw error
+    } finally {
+      limiter.release()
+    }
+  }
+
+  private lane (tenantId: string, operation: HookOperation): Lane {
+    if (this.deps.tenants.get(tenantId) === undefined) throw new HookFailure('tenant_gone', 'the tenant was removed')
+    let ofTenant = this.lanes.get(tenantId)
+    if (ofTenant === undefined) this.lanes.set(tenantId, ofTenant = new Map())
+    let lane = ofTenant.get(operation)
+    if (lane === undefined) {
+      const { metrics, warn } = this.deps
+      lane = {
+        limiter: new ConcurrencyLimiter(),
+        breaker: new Breaker(state => {
+          metrics.breaker(tenantId, operation, state)
+          warn({ tenantId, operation, breaker: ['closed', 'open', 'half-open'][state] }, 'hook breaker changed')
+        }),
+        transport: new HookTransport(),
+      }
+      ofTenant.set(operation, lane)
+    }
+    return lane
+  }
+
+  private async forget (tenantId: string): Promise<void> {
+    const ofTenant = this.lanes.get(tenantId)
+    this.lanes.delete(tenantId)
+    for (const lane of ofTenant?.values() ?? []) {
+      lane.breaker.close()
+      await lane.transport.close()
+    }
+  }
+}

@@ -1,0 +1,50 @@
+export type LifecycleState = 'starting' | 'ready' | 'draining'
+
+type DrainStep = (deadline: AbortSignal) => void | Promise<void>
+
+/**
+ * Where this process is in its life. It knows nobody: whoever has something to finish before the process ends
+ * registers it with `onDrain`.
+ */
+export class Lifecycle {
+  private current: LifecycleState = 'starting'
+  private readonly steps: Array<{ name: string, run: DrainStep }> = []
+  private draining?: Promise<void>
+
+  get state (): LifecycleState {
+    return this.current
+  }
+
+  get isDraining (): boolean {
+    return this.current === 'draining'
+  }
+
+  ready (): void {
+    if (this.current === 'starting') this.current = 'ready'
+  }
+
+  /** Steps run one after another, in the order registered. A step that throws does not keep the next from running. */
+  onDrain (name: string, run: DrainStep): void {
+    this.steps.push({ name, run })
+  }
+
+  /**
+   * Turns to draining and runs every step; later calls join the first. `deadline` aborting tells steps that time is
+   * up; `onError` hears of steps that failed.
+   */
+  drain (deadline: AbortSignal, onError: (step: string, error: unknown) => void): Promise<void> {
+    this.current = 'draining'
+    this.draining ??= this.runSteps(deadline, onError)
+    return this.draining
+  }
+
+  private async runSteps (deadline: AbortSignal, onError: (step: string, error: unknown) => void): Promise<void> {
+    for (const step of this.steps) {
+      try {
+        await step.run(deadline)
+      } catch (error) {
+        onError(step.name, error)
+      }
+    }
+  }
+}

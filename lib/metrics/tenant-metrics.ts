@@ -1,0 +1,46 @@
+/**
+ * The counts of one tenant (or of `other`, see GatewayMetrics) that change with every message: plain numbers, because
+ * a labelled prom-client counter costs more than decoding a frame. They are read when Prometheus asks.
+ */
+export class TenantMetrics {
+  connections = 0
+  connectionsOpened = 0
+  readonly closes = new Counts<number>()
+  readonly messages = new Counts<'single' | 'group' | 'invalid'>()
+  readonly frameErrors = new Counts<number>()
+  readonly deliveries = new Counts<'local' | 'offline_buffer' | 'offline_pull'>()
+  readonly acks = new Counts<'sent' | 'duplicate' | 'failed'>()
+  readonly ackFailures = new Counts<string>()
+  readonly rateLimited = new Counts<'message_qps' | 'tenant_connections' | 'user_connections' | 'handshake'>()
+  readonly dedupHits = new Counts<'duplicate' | 'in_flight' | 'conflict'>()
+  readonly hookCalls = new Map<string, Counts<string>>()
+  checkDegraded = 0
+  offlineMessages = 0
+  offlineBytes = 0
+  offlineBuffered = 0
+  offlineDelivered = 0
+  readonly offlineEvicted = new Counts<OfflineEviction>()
+  offlineSkipped = 0
+  outboundOverflows = 0
+
+  hookCall (operation: string, result: string): void {
+    let results = this.hookCalls.get(operation)
+    if (results === undefined) this.hookCalls.set(operation, results = new Counts())
+    results.add(result)
+  }
+}
+
+export type OfflineEviction = 'user_limit' | 'tenant_limit' | 'node_limit' | 'expired' | 'tenant_removed'
+
+/** Counts by a label value from a small fixed set. */
+export class Counts<K> {
+  private readonly counts = new Map<K, number>()
+
+  add (key: K, by = 1): void {
+    this.counts.set(key, (this.counts.get(key) ?? 0) + by)
+  }
+
+  entries (): IterableIterator<[K, number]> {
+    return this.counts.entries()
+  }
+}

@@ -1,0 +1,165 @@
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import type { OfflineEviction } from '../metrics/tenant-metrics.js'
+import { EntryList } from './entry-list.js'
+import type { OfflineEntry } from './offline-entry.js'
+
+export interface OfflineLimits {
+  maxMessagesPerUser: number
+  /** Of msg_body. */
+  maxBytesPerUser: number
+  maxUsersPerTenant: number
+  maxBytesPerTenant: number
+  maxBytes: number
+}
+
+/** Memory of an entry beside its body, for the limits of tenant and node: objects, ids, list links. */
+const ENTRY_OVERHEAD_BYTES = 512
+
+interface UserBuffer {
+  /** In the order of delivery. */
+  entries: OfflineEntry[]
+  bodyBytes: number
+}
+
+class TenantBuffer {
+  readonly users = new Map<string, UserBuffer>()
+  readonly arrivals = new EntryList()
+  bytes = 0
+}
+
+/**
+ * Messages for users who are not connected, in this node's memory, for a short time. Bounded per user, per tenant and
+ * for the node; beyond a bound the oldest give way to the newest. At the node's bound the tenant that holds the most
+ * gives, so that no tenant loses messages to another's flood.
+ */
+export class OfflineBuffer {
+  private readonly tenants = new Map<string, TenantBuffer>()
+  private totalBytes = 0
+
+  constructor (
+    private readonly limits: OfflineLimits,
+    private readonly metrics: GatewayMetrics,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Keeps an entry. False: the buffer is switched off, or the message alone passes a limit. */
+  add (entry: OfflineEntry): boolean {
+    const { limits } = this
+    const bodyBytes = entry.delivery.message.msgBody.length
+    if (limits.maxMessagesPerUser === 0 || bodyBytes > limits.maxBytesPerUser) return false
+    if (sizeOf(entry) > Math.min(limits.maxBytesPerTenant, limits.maxBytes)) return false
+    entry.delivery.keep()
+    let tenant = this.tenants.get(entry.tenantId)
+    if (tenant === undefined) this.tenants.set(entry.tenantId, tenant = new TenantBuffer())
+    this.insert(tenant, entry)
+    const user = tenant.users.get(entry.userId) as UserBuffer
+    while (user.entries.length > limits.maxMessagesPerUser || user.bodyBytes > limits.maxBytesPerUser) {
+      this.evict(tenant, user.entries[0], 'user_limit')
+    }
+    while (tenant.users.size > limits.maxUsersPerTenant || tenant.bytes > limits.maxBytesPerTenant) {
+      this.evict(tenant, tenant.arrivals.oldest as OfflineEntry, 'tenant_limit')
+    }
+    while (this.totalBytes > limits.maxBytes) {
+      const heaviest = this.heaviestTenant()
+      this.evict(heaviest, heaviest.arrivals.oldest as OfflineEntry, 'node_limit')
+    }
+    return true
+  }
+
+  /**
+   * Takes out the next message for a device, oldest first, if there is one. Whoever takes it puts it back with `add`
+   * should the device's socket not take it.
+   * @param isOnline whether another device of the user is connected
+   */
+  take (tenantId: string, userId: string, deviceId: string, isOnline: (deviceId: string) => boolean): OfflineEntry | undefined {
+    const tenant = this.tenants.get(tenantId)
+    const entries = tenant?.users.get(userId)?.entries
+    if (tenant === undefined || entries === undefined) return undefined
+    const now = this.now()
+    for (let i = 0; i < entries.length;) {
+      const entry = entries[i]
+      if (entry.expiresAt <= now) {
+        this.evict(tenant, entry, 'expired')
+      } else if (entry.deviceId === '' || entry.deviceId === deviceId ||
+          (entry.anyDeviceInstead && !isOnline(entry.deviceId))) {
+        this.remove(tenant, entry)
+        return entry
+      } else {
+        i++
+      }
+    }
+    return undefined
+  }
+
+  /** Whether the user has anything here, expired or for another device included. */
+  holdsFor (tenantId: string, userId: string): boolean {
+    return this.tenants.get(tenantId)?.users.has(userId) ?? false
+  }
+
+  /** Drops what has expired, as far as it is at the old end of its tenant's list; `take` checks each entry anyway. */
+  sweep (): void {
+    const now = this.now()
+    for (const tenant of this.tenants.values()) {
+      for (let entry = tenant.arrivals.oldest; entry !== undefined && entry.expiresAt <= now; entry = tenant.arrivals.oldest) {
+        this.evict(tenant, entry, 'expired')
+      }
+    }
+  }
+
+  removeTenant (tenantId: string): void {
+    const tenant = this.tenants.get(tenantId)
+    for (let entry = tenant?.arrivals.oldest; tenant !== undefined && entry !== undefined; entry = tenant.arrivals.oldest) {
+      this.evict(tenant, entry, 'tenant_removed')
+    }
+  }
+
+  private insert (tenant: TenantBuffer, entry: OfflineEntry): void {
+    let user = tenant.users.get(entry.userId)
+    if (user === undefined) tenant.users.set(entry.userId, user = { entries: [], bodyBytes: 0 })
+    let at = user.entries.length
+    while (at > 0 && user.entries[at - 1].delivery.seq > entry.delivery.seq) at--
+    user.entries.splice(at, 0, entry)
+    user.bodyBytes += entry.delivery.message.msgBody.length
+    tenant.arrivals.insert(entry)
+    this.account(tenant, entry, 1)
+  }
+
+  private remove (tenant: TenantBuffer, entry: OfflineEntry): void {
+    const user = tenant.users.get(entry.userId) as UserBuffer
+    user.entries.splice(user.entries.indexOf(entry), 1)
+    user.bodyBytes -= entry.delivery.message.msgBody.length
+    if (user.entries.length === 0) tenant.users.delete(entry.userId)
+    tenant.arrivals.remove(entry)
+    this.account(tenant, entry, -1)
+    if (tenant.users.size === 0) this.tenants.delete(entry.tenantId)
+  }
+
+  private evict (tenant: TenantBuffer, entry: OfflineEntry, reason: OfflineEviction): void {
+    this.remove(tenant, entry)
+    this.metrics.tenant(entry.tenantId).offlineEvicted.add(reason)
+  }
+
+  private account (tenant: TenantBuffer, entry: OfflineEntry, sign: 1 | -1): void {
+    const bytes = sign * sizeOf(entry)
+    tenant.bytes += bytes
+    this.totalBytes += bytes
+    const metrics = this.metrics.tenant(entry.tenantId)
+    metrics.offlineMessages += sign
+    metrics.offlineBytes += bytes
+  }
+
+  private heaviestTenant (): TenantBuffer {
+    let heaviest: TenantBuffer | undefined
+    for (const tenant of this.tenants.values()) {
+      if (heaviest === undefined || tenant.bytes > heaviest.bytes) heaviest = tenant
+    }
+    return heaviest as TenantBuffer
+  }
+}
+
+/** What an entry counts for tenant and node, in bytes. */
+function sizeOf (entry: OfflineEntry): number {
+  const { message } = entry.delivery
+  return ENTRY_OVERHEAD_BYTES + message.msgBody.length + message.msgId.length + message.toUserId.length +
+    message.groupId.length
+}

@@ -1,0 +1,104 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Connections } from '../connections/connections.js'
+import type { GroupMembers } from '../hooks/group-members.js'
+import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { Message } from '../protocol/message.js'
+import type { Session } from '../session/session.js'
+import { Delivery } from './delivery.js'
+
+/** What became of a message, in users. */
+export interface DeliveryOutcome {
+  /** A device took it. */
+  delivered: number
+  /** Not connected; the offline buffer holds it. */
+  buffered: number
+  /** Not connected, and not kept either. */
+  skipped: number
+}
+
+export interface RouterLimits {
+  /** Group members served before other connections get their turn. */
+  groupChunkSize: number
+  /** Offline members of a group for whom one message is kept. */
+  groupOfflineMaxUsers: number
+}
+
+/** Takes messages to all devices that should get them. Never waits for a socket: each device has its own queue. */
+export class Router {
+  private seq = 0
+
+  constructor (private readonly deps: {
+    connections: Connections
+    offline: OfflineBuffer
+    limits: RouterLimits
+    now: () => number
+  }) {}
+
+  /** To every device of `to_user_id` and the sender's other devices. */
+  toUser (from: Session, message: Message): DeliveryOutcome {
+    const delivery = new Delivery(message, ++this.seq)
+    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+    this.reach(from, delivery, message.toUserId, outcome, true)
+    if (message.toUserId !== from.userId) this.syncSender(from, delivery)
+    return outcome
+  }
+
+  /** To every device of every member, each user once, and the sender's other devices. In chunks, one a turn. */
+  async toGroup (from: Session, message: Message, members: GroupMembers): Promise<DeliveryOutcome> {
+    const delivery = new Delivery(message, ++this.seq)
+    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+    const { groupChunkSize, groupOfflineMaxUsers } = this.deps.limits
+    const seen = new Set([from.userId])
+    this.syncSender(from, delivery)
+    for (let chunk = members.take(groupChunkSize); chunk.length > 0; chunk = members.take(groupChunkSize)) {
+      for (const userId of chunk) {
+        if (seen.has(userId)) continue
+        seen.add(userId)
+        this.reach(from, delivery, userId, outcome, outcome.buffered < groupOfflineMaxUsers)
+      }
+      if (chunk.length === groupChunkSize) await nextTurn()
+    }
+    return outcome
+  }
+
+  private reach (from: Session, delivery: Delivery, userId: string, outcome: DeliveryOutcome, mayBuffer: boolean): void {
+    if (this.toDevices(from, delivery, userId)) outcome.delivered++
+    else if (mayBuffer && this.keep(from, delivery, userId)) outcome.buffered++
+    else {
+      outcome.skipped++
+      from.metrics.offlineSkipped++
+    }
+  }
+
+  private syncSender (from: Session, delivery: Delivery): void {
+    if (from.settings.syncSenderDevices) this.toDevices(from, delivery, from.userId)
+  }
+
+  /** Hands the message to the user's devices but the one it came from. Whether there was any. */
+  private toDevices (from: Session, delivery: Delivery, userId: string): boolean {
+    let devices = 0
+    for (const session of this.deps.connections.ofUser(from.tenantId, userId)) {
+      if (session === from) continue
+      session.deliver(delivery)
+      devices++
+    }
+    if (devices > 0) from.metrics.deliveries.add('local', devices)
+    return devices > 0
+  }
+
+  private keep (from: Session, delivery: Delivery, userId: string): boolean {
+    const kept = this.deps.offline.add({
+      tenantId: from.tenantId,
+      userId,
+      deviceId: '',
+      delivery,
+      expiresAt: this.deps.now() + from.settings.offlineBufferTtlSeconds * 1000,
+      anyDeviceInstead: false,
+    })
+    if (kept) {
+      from.metrics.offlineBuffered++
+      from.metrics.deliveries.add('offline_buffer')
+    }
+    return kept
+  }
+}

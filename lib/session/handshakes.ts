@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { equals } from '@bufbuild/protobuf'
+import type { WebSocket } from 'ws'
+import type { HandshakeGate } from '../admission/handshake-gate.js'
+import { refuseConnection } from '../admission/admission.js'
+import { TenantRuntimeConfigSchema, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
+import type { HooksClient } from '../hooks/hooks-client.js'
+import type { Lifecycle } from '../lifecycle/lifecycle.js'
+import type { ThrottledLog } from '../log/throttled-log.js'
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import { CloseCode, closeReason } from '../protocol/close-codes.js'
+import { InvalidRuntimeConfigError, type Tenant } from '../tenants/tenant.js'
+import type { ConnectParams } from './connect-params.js'
+import { Session, type SessionDeps } from './session.js'
+
+/** Bytes a client may send before it is let in; then reading pauses until it is. */
+const MAX_EARLY_BYTES = 64 * 1024
+
+/** The metrics label for connections of no known tenant: their tenant ids are anybody's invention. */
+const NO_TENANT = 'unknown'
+
+/** Why a connection is not let in. */
+class Refusal {
+  constructor (readonly code: CloseCode, readonly reason: string) {}
+}
+
+export interface HandshakeDeps extends SessionDeps {
+  auth: Pick<HooksClient, 'auth'>
+  gate: HandshakeGate
+  lifecycle: Lifecycle
+  gatewayMetrics: GatewayMetrics
+  throttledLog: ThrottledLog
+}
+
+/**
+ * Turns a fresh WebSocket into a session: the tenant is known, the storm gate is open, the auth hook says yes, the
+ * limits leave room. A client that is not let in, or is gone before it could be, leaves nothing behind.
+ */
+export class Handshakes {
+  private begun = 0
+  /** The last runtime config of each tenant: connections with an equal one share it. */
+  private readonly runtimes = new Map<string, TenantRuntimeConfig>()
+
+  constructor (private readonly deps: HandshakeDeps) {}
+
+  /** Never rejects. Must be called in the turn in which the WebSocket opened, or frames are missed. */
+  async run (ws: WebSocket, socket: Duplex, params: ConnectParams): Promise<void> {
+    const { deps } = this
+    const traceId = randomBytes(16).toString('hex')
+    const order = ++this.begun
+    const early: Array<[Buffer, boolean]> = []
+    let earlyBytes = 0
+    let receive = (data: Buffer, isBinary: boolean): void => {
+      early.push([data, isBinary])
+      earlyBytes += data.length
+      // The bound counts frames as well: an empty one takes memory too.
+      if (earlyBytes + early.length * 64 > MAX_EARLY_BYTES) ws.pause()
+    }
+    ws.on('message', (data: Buffer, isBinary: boolean) => receive(data, isBinary))
+    try {
+      const admitted = await this.admit(params, order, traceId)
+      if (ws.readyState !== ws.OPEN) return
+      if (admitted instanceof Refusal) return this.refuse(ws, params, traceId, admitted)
+      const session = new Session(deps, ws, socket, admitted)
+      session.start()
+      deps.log.info({ tenantId: session.tenantId, userId: session.userId, deviceId: session.deviceId, traceId }, 'client connected')
+      ws.resume()
+      receive = session.receive.bind(session)
+      for (const [data, isBinary] of early.splice(0)) session.receive(data, isBinary)
+    } catch (error) {
+      deps.log.error({ err: error, tenantId: params.tenantId, traceId }, 'handshake failed unexpectedly')
+      ws.close(CloseCode.UNAVAILABLE, 'internal error')
+    }
+  }
+
+  private async admit (params: ConnectParams, order: number, traceId: string): Promise<Refusal | ConstructorParameters<typeof Session>[3]> {
+    const { tenants, gate, auth, connections, lifecycle, gatewayMetrics } = this.deps
+    const { tenantId, token } = params
+    if (tenantId === '') return new Refusal(CloseCode.UNKNOWN_TENANT, 'missing tenantId')
+    const configured = tenants.get(tenantId)
+    if (configured === undefined) return new Refusal(CloseCode.UNKNOWN_TENANT, 'unknown tenant')
+    if (token === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing token')
+    if (params.deviceId === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing deviceId')
+
+    const metrics = gatewayMetrics.tenant(tenantId)
+    if (!gate.enter(tenantId)) {
+      metrics.rateLimited.add('handshake')
+      return new Refusal(CloseCode.UNAVAILABLE, 'too many connections at once: retry with backoff')
+    }
+    const answer = await auth.auth(tenantId, configured.settingsFor(undefined), token, params.deviceId, traceId)
+      .finally(() => gate.leave(tenantId))
+    if (!answer.ok) return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
+    const { ok, reason, userId, config } = answer.value
+    if (!ok) return new Refusal(CloseCode.AUTH_FAILED, reason || 'authentication failed')
+    if (userId === '') return this.badAnswer(tenantId, 'auth hook answered without user_id')
+
+    // While the hook answered, the tenant may have changed or gone, and the node may have begun to drain.
+    const tenant = tenants.get(tenantId)
+    if (tenant === undefined) return new Refusal(CloseCode.UNKNOWN_TENANT, 'unknown tenant')
+    if (lifecycle.isDraining) return new Refusal(CloseCode.DRAINING, 'this node is draining')
+    const runtime = this.intern(tenant, config)
+    const settings = this.settingsOf(tenant, runtime)
+    if (settings instanceof Refusal) return settings
+
+    const deviceId = answer.value.deviceId || params.deviceId
+    const present = connections.ofDevice(tenantId, userId, deviceId)
+    if (present !== undefined && present.order > order) {
+      return new Refusal(CloseCode.REPLACED, 'replaced by a newer connection of this device')
+    }
+    const limit = refuseConnection(connections, tenantId, userId, deviceId, settings)
+    if (limit !== undefined) {
+      metrics.rateLimited.add(limit)
+      return new Refusal(CloseCode.CONNECTION_LIMIT, limit === 'tenant_connections'
+        ? 'connection limit of the tenant reached'
+        : 'connection limit of the user reached')
+    }
+    return { tenant, runtime, userId, deviceId, traceId, order, metrics }
+  }
+
+  private settingsOf (tenant: Tenant, runtime: TenantRuntimeConfig | undefined): ReturnType<Tenant['settingsFor']> | Refusal {
+    try {
+      return tenant.settingsFor(runtime)
+    } catch (error) {
+      if (!(error instanceof InvalidRuntimeConfigError)) throw error
+      return this.badAnswer(tenant.id, error.message)
+    }
+  }
+
+  /** The hook answered, but with something that cannot be used: that is the tenant's to mend, and the log says what. */
+  private badAnswer (tenantId: string, problem: string): Refusal {
+    const { throttledLog, log } = this.deps
+    throttledLog.log(`bad auth answer ${tenantId} ${problem}`, log.warn.bind(log), { tenantId, problem }, 'auth hook gave an unusable answer')
+    return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
+  }
+
+  /** Equal configs become one object, so that a hundred thousand connections do not hold as many copies. */
+  private intern (tenant: Tenant, config: TenantRuntimeConfig | undefined): TenantRuntimeConfig | undefined {
+    if (config === undefined) return undefined
+    const last = this.runtimes.get(tenant.id)
+    if (last !== undefined && equals(TenantRuntimeConfigSchema, last, config)) return last
+    this.runtimes.set(tenant.id, config)
+    return config
+  }
+
+  private refuse (ws: WebSocket, params: ConnectParams, traceId: string, refusal: Refusal): void {
+    const { gatewayMetrics, tenants, throttledLog, log } = this.deps
+    const { code, reason } = refusal
+    const tenantId = tenants.get(params.tenantId) === undefined ? NO_TENANT : params.tenantId
+    gatewayMetrics.tenant(tenantId).closes.add(code)
+    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason, traceId }, 'connection refused')
+    ws.close(code, closeReason(reason))
+  }
+}

@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
+import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
+import type { GroupMembers } from '../hooks/group-members.js'
+import type { HooksClient } from '../hooks/hooks-client.js'
+import type { Message } from '../protocol/message.js'
+import type { Ack } from '../protocol/server-frame.js'
+import { AckReason } from '../protocol/server-errors.js'
+import type { TenantRateLimit } from '../rate-limit/tenant-rate-limit.js'
+import type { DeliveryOutcome, Router } from '../routing/router.js'
+import type { Session } from './session.js'
+
+/** A hook's own reason may be this long in an ack. */
+const MAX_REASON_LENGTH = 512
+
+const KNOWN_REASONS = new Set<string>(Object.values(AckReason))
+
+/** What the hooks say of a message. */
+type Verdict = { allowed: true, members?: GroupMembers } | { allowed: false, reason: string }
+
+const ALLOWED: Verdict = { allowed: true }
+
+/**
+ * The way of a message: validate, limit, reserve its id, ask the check hook and the members hook side by side, deliver
+ * in the conversation's order, ack, and remember or release the id. Every message accepted gets exactly one ack.
+ */
+export class MessagePipeline {
+  constructor (private readonly deps: {
+    hooks: Pick<HooksClient, 'checkMessage' | 'getGroupMembers'>
+    rateLimit: TenantRateLimit
+    dedup: Dedup
+    router: Router
+    maxMessageBytes: number
+    groupMembersMaxUsers: number
+    log: FastifyBaseLogger
+    now: () => number
+  }) {}
+
+  accept (session: Session, message: Message): void {
+    const { rateLimit, dedup } = this.deps
+    const { tenantId, settings, metrics } = session
+    // A client speaks for itself only, whatever its frame says.
+    message.tenantId = tenantId
+    message.userId = session.userId
+    message.deviceId = session.deviceId
+    if (message.msgId === '') message.msgId = randomUUID()
+    if (message.timestampMs === 0n) message.timestampMs = BigInt(this.deps.now())
+
+    const problem = this.problemOf(message)
+    metrics.messages.add(problem !== undefined ? 'invalid' : message.msgType === MessageType.GROUP_CHAT ? 'group' : 'single')
+    if (problem !== undefined) return this.fail(session, message, problem)
+
+    if (!rateLimit.take(tenantId, settings.tenantMaxMessageQps)) {
+      metrics.rateLimited.add('message_qps')
+      return this.fail(session, message, AckReason.QPS_LIMITED)
+    }
+
+    const reservation = dedup.reserve(message)
+    if (reservation.kind === 'first') this.process(session, message, reservation.reserved)
+    else this.answerRepeat(session, message, reservation)
+  }
+
+  private problemOf (message: Message): string | undefined {
+    switch (message.msgType) {
+      case MessageType.SINGLE_CHAT:
+        if (message.toUserId === '') return AckReason.MISSING_TO_USER_ID
+        break
+      case MessageType.GROUP_CHAT:
+        if (message.groupId === '') return AckReason.MISSING_GROUP_ID
+        break
+      default:
+        return AckReason.INVALID_MSG_TYPE
+    }
+    return message.msgBody.length > this.deps.maxMessageBytes ? AckReason.BODY_TOO_LARGE : undefined
+  }
+
+  private answerRepeat (session: Session, message: Message, reservation: Exclude<Reservation, { kind: 'first' }>): void {
+    session.metrics.dedupHits.add(reservation.kind)
+    switch (reservation.kind) {
+      case 'duplicate':
+        return this.sent(session, message, AckReason.DUPLICATE)
+      case 'conflict':
+        return this.fail(session, message, AckReason.MSG_ID_CONFLICT)
+      case 'in_flight':
+        reservation.outcome.then(({ sent, reason }) => {
+          if (sent) this.sent(session, message, AckReason.DUPLICATE)
+          else this.fail(session, message, reason)
+        }).catch(error => this.failUnexpectedly(session, message, error))
+    }
+  }
+
+  private process (session: Session, message: Message, reserved: Reserved): void {
+    const isGroup = message.msgType === MessageType.GROUP_CHAT
+    const turn = session.turns.enter(isGroup ? `g${message.groupId}` : `u${message.toUserId}`)
+    if (!isGroup && session.settings.checkMessageDisabled) {
+      turn.take(() => this.deliver(session, message, reserved, ALLOWED))
+      return
+    }
+    this.ask(session, message, isGroup).then(verdict => {
+      turn.take(() => this.deliver(session, message, reserved, verdict))
+    }, error => {
+      turn.skip()
+      this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
+      this.failUnexpectedly(session, message, error)
+    })
+  }
+
+  /** Asks the hooks, both at once. */
+  private async ask (session: Session, message: Message, isGroup: boolean): Promise<Verdict> {
+    const { hooks } = this.deps
+    const { settings, tenantId, traceId } = session
+    const [check, members] = await Promise.all([
+      settings.checkMessageDisabled ? undefined : hooks.checkMessage(settings, message, traceId),
+      isGroup ? hooks.getGroupMembers(settings, tenantId, message.groupId, traceId) : undefined,
+    ])
+    if (check?.ok === true && !check.value.allow) {
+      return { allowed: false, reason: check.value.reason.slice(0, MAX_REASON_LENGTH) || AckReason.REJECTED }
+    }
+    if (check?.ok === false) {
+      // A call that could not be signed is refused even where failures are let pass: see the protocol, "Signing".
+      if (settings.checkMessageFailClosed || check.failure.kind === 'unsigned') {
+        return { allowed: false, reason: AckReason.CHECK_UNAVAILABLE }
+      }
+      session.metrics.checkDegraded++
+    }
+    if (members === undefined) return ALLOWED
+    if (!members.ok) return { allowed: false, reason: AckReason.MEMBERS_UNAVAILABLE }
+    if (members.value.count === 0) return { allowed: false, reason: AckReason.MEMBERS_EMPTY }
+    if (members.value.count > this.deps.groupMembersMaxUsers) return { allowed: false, reason: AckReason.GROUP_TOO_LARGE }
+    return { allowed: true, members: members.value }
+  }
+
+  /** The message's turn has come. Resolves or returns when it is delivered and answered; never fails. */
+  private deliver (session: Session, message: Message, reserved: Reserved, verdict: Verdict): void | Promise<void> {
+    const { router, dedup } = this.deps
+    const failed = (error: unknown): void => {
+      dedup.release(reserved, AckReason.INTERNAL_ERROR)
+      this.failUnexpectedly(session, message, error)
+    }
+    if (!verdict.allowed) {
+      dedup.release(reserved, verdict.reason)
+      return this.fail(session, message, verdict.reason)
+    }
+    try {
+      if (verdict.members === undefined) {
+        return this.conclude(session, message, reserved, router.toUser(session, message))
+      }
+      return router.toGroup(session, message, verdict.members)
+        .then(outcome => this.conclude(session, message, reserved, outcome))
+        .catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  private conclude (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
+    const { dedup } = this.deps
+    const { delivered, buffered, skipped } = outcome
+    if (delivered + buffered > 0) {
+      dedup.commit(reserved)
+      return this.sent(session, message, '', outcome)
+    }
+    // A group whose only member is the sender has nobody to deliver to.
+    const reason = skipped > 0 ? AckReason.DELIVERY_FAILED : AckReason.MEMBERS_EMPTY
+    dedup.release(reserved, reason)
+    this.fail(session, message, reason, outcome)
+  }
+
+  private sent (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
+    session.metrics.acks.add(reason === AckReason.DUPLICATE ? 'duplicate' : 'sent')
+    session.acknowledge(this.ack(message, AckStatus.SENT, reason, outcome))
+  }
+
+  private fail (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
+    session.metrics.acks.add('failed')
+    session.metrics.ackFailures.add(KNOWN_REASONS.has(reason) ? reason : 'check hook')
+    session.acknowledge(this.ack(message, AckStatus.FAILED, reason, outcome))
+  }
+
+  private failUnexpectedly (session: Session, message: Message, error: unknown): void {
+    this.deps.log.error({ err: error, tenantId: session.tenantId, traceId: session.traceId, msgId: message.msgId },
+      'message failed unexpectedly')
+    this.fail(session, message, AckReason.INTERNAL_ERROR)
+  }
+
+  private ack (message: Message, status: AckStatus, reason: string, outcome?: DeliveryOutcome): Ack {
+    return {
+      msgId: message.msgId,
+      status,
+      timestampMs: this.deps.now(),
+      reason,
+      partialDelivery: outcome !== undefined && outcome.skipped > 0,
+      offlineNotifiedUsers: 0,
+      offlineBufferedUsers: outcome?.buffered ?? 0,
+      offlineSkippedUsers: outcome?.skipped ?? 0,
+    }
+  }
+}

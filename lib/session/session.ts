@@ -1,0 +1,388 @@
+import type { Duplex } from 'node:stream'
+import type { FastifyBaseLogger } from 'fastify'
+import { create } from '@bufbuild/protobuf'
+import type { WebSocket } from 'ws'
+import type { TenantSettings } from '../config/gateway-config.js'
+import type { Connections } from '../connections/connections.js'
+import type { FlushQueue } from '../connections/flush-queue.js'
+import { Outbound } from '../connections/outbound.js'
+import { ServerFrameSchema } from '../gen/mics/message/v1/message_pb.js'
+import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
+import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
+import type { TenantMetrics } from '../metrics/tenant-metrics.js'
+import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { OfflineEntry } from '../offline/offline-entry.js'
+import { decodeClientFrame } from '../protocol/client-frame.js'
+import { CloseCode, closeReason } from '../protocol/close-codes.js'
+import { FrameError } from '../protocol/server-errors.js'
+import { encodeAck, encodePong, encodeServerFrame, type Ack } from '../protocol/server-frame.js'
+import { Delivery } from '../routing/delivery.js'
+import type { Tenant } from '../tenants/tenant.js'
+import type { Tenants } from '../tenants/tenants.js'
+import { ConversationTurns } from './conversation-turns.js'
+import type { MessagePipeline } from './message-pipeline.js'
+import { pullOfflineMessages, type OfflinePullHooks } from './offline-pull.js'
+
+/** What a session needs of the node it lives on. */
+export interface SessionDeps {
+  nodeId: string
+  maxInflight: number
+  maxBufferedBytes: number
+  maxFrameBytes: number
+  tenants: Tenants
+  connections: Connections
+  heartbeats: Heartbeats
+  flushQueue: FlushQueue
+  offline: OfflineBuffer
+  hooks: OfflinePullHooks
+  pipeline: MessagePipeline
+  log: FastifyBaseLogger
+  now: () => number
+}
+
+/** Who connected, as the auth hook said. */
+export interface SessionIdentity {
+  tenant: Tenant
+  runtime: TenantRuntimeConfig | undefined
+  userId: string
+  deviceId: string
+  traceId: string
+  /** When the handshake began, as a position in the node's order of handshakes. */
+  order: number
+  metrics: TenantMetrics
+}
+
+/** What is on its way to the socket and must not be lost with it. */
+type Cargo = Delivery | OfflineEntry
+
+/**
+ * One connected client, from the connect_ack to the end of its socket: takes frames in, within its limits; puts frames
+ * out, within its buffer; saves what was not written when it ends.
+ */
+export class Session {
+  readonly tenantId: string
+  readonly userId: string
+  readonly deviceId: string
+  readonly traceId: string
+  readonly order: number
+  readonly metrics: TenantMetrics
+  readonly turns = new ConversationTurns()
+  /** When the last frame came, Unix milliseconds. */
+  private lastFrameAt: number
+
+  private readonly outbound: Outbound<Cargo>
+  private watched?: Watched
+  private tenant: Tenant
+  private readonly runtime: TenantRuntimeConfig | undefined
+  private resolved: TenantSettings
+
+  private closed = false
+  private inflight = 0
+  private handledThisTurn = 0
+  /** Frames that wait for room in the pipeline. Bounded: reading from the socket is paused while there are any. */
+  private backlog: Array<Buffer | FrameError> = []
+  private finishing = false
+  private scheduled = false
+  /** The offline buffer goes first: while this holds, live messages queue behind it, in it. */
+  private replaying = true
+  private pullHolds = false
+  private pulledIds?: Set<string>
+  private onIdle?: () => void
+  private onRoom?: () => void
+
+  constructor (private readonly deps: SessionDeps, private readonly ws: WebSocket, socket: Duplex, identity: SessionIdentity) {
+    this.tenantId = identity.tenant.id
+    this.userId = identity.userId
+    this.deviceId = identity.deviceId
+    this.traceId = identity.traceId
+    this.order = identity.order
+    this.metrics = identity.metrics
+    this.tenant = identity.tenant
+    this.runtime = identity.runtime
+    this.resolved = identity.tenant.settingsFor(identity.runtime)
+    this.lastFrameAt = deps.now()
+    this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, { written: cargo => this.onWritten(cargo) })
+  }
+
+  /** The settings in force: the auth hook's, within the tenant's configuration as it is now. */
+  get settings (): TenantSettings {
+    const tenant = this.deps.tenants.get(this.tenantId)
+    if (tenant !== undefined && tenant !== this.tenant) {
+      this.tenant = tenant
+      this.resolved = tenant.settingsFor(this.runtime)
+    }
+    return this.resolved
+  }
+
+  get heartbeatWindowMs (): number {
+    return this.settings.heartbeatTimeoutSeconds * 1000
+  }
+
+  /** Takes the place of the device's former connection, says connect_ack, then what waited offline. */
+  start (): void {
+    const { connections, heartbeats, nodeId } = this.deps
+    const { tenantId, userId, deviceId, traceId } = this
+    const former = connections.ofDevice(tenantId, userId, deviceId)
+    connections.add(this)
+    this.metrics.connections++
+    this.metrics.connectionsOpened++
+    this.watched = heartbeats.watch(this)
+    this.ws.on('close', (code: number) => this.onSocketClosed(code))
+    this.outbound.send(encodeServerFrame(create(ServerFrameSchema, {
+      payload: {
+        case: 'connectAck',
+        value: { code: CloseCode.NORMAL, tenantId, userId, deviceId, nodeId, traceId },
+      },
+    })))
+    former?.close(CloseCode.REPLACED, 'replaced by a newer connection of this device')
+    if (this.settings.offlineUseHookPull) this.pull()
+    else this.schedule()
+  }
+
+  // --- frames in
+
+  /** A frame from the client. */
+  receive (data: Buffer, isBinary: boolean): void {
+    if (this.closed || this.finishing) return
+    this.lastFrameAt = this.deps.now()
+    const frame = data.length > this.deps.maxFrameBytes
+      ? FrameError.FRAME_TOO_LARGE
+      : isBinary ? data : FrameError.NOT_A_CLIENT_FRAME
+    if (this.backlog.length > 0 || this.isBusy()) {
+      if (this.backlog.push(frame) === 1) this.ws.pause()
+      this.schedule()
+    } else {
+      this.handle(frame)
+    }
+  }
+
+  /** Milliseconds since the client was last heard. None while it is we who do not listen. */
+  silentMs (now: number): number {
+    return this.backlog.length > 0 ? 0 : now - this.lastFrameAt
+  }
+
+  /** Answers a message, exactly once for each that the pipeline accepted. */
+  acknowledge (ack: Ack): void {
+    this.inflight--
+    if (this.inflight === 0) this.onIdle?.()
+    if (this.closed) return
+    this.send(encodeAck(ack))
+    if (this.backlog.length > 0) this.schedule()
+  }
+
+  /** The end of a turn of the event loop: go on with what had to wait. */
+  flush (): void {
+    this.scheduled = false
+    this.handledThisTurn = 0
+    if (this.closed) return
+    if (this.backlog.length > 0) this.handleBacklog()
+    if (this.replaying && !this.pullHolds) this.replay()
+  }
+
+  /** One connection handles a bounded number of frames a turn, so that a flood does not hold up the others. */
+  private isBusy (): boolean {
+    return this.inflight >= this.deps.maxInflight || this.handledThisTurn >= this.deps.maxInflight
+  }
+
+  private handle (data: Buffer | FrameError): void {
+    this.handledThisTurn++
+    this.schedule()
+    const frame = typeof data === 'number' ? data : decodeClientFrame(data) ?? FrameError.NOT_A_CLIENT_FRAME
+    if (typeof frame === 'number') {
+      this.sendError(frame)
+    } else if ('msgBody' in frame) {
+      this.inflight++
+      this.deps.pipeline.accept(this, frame)
+    } else {
+      this.send(encodePong(this.deps.now()))
+    }
+  }
+
+  private handleBacklog (): void {
+    let handled = 0
+    while (handled < this.backlog.length && !this.closed && !this.isBusy()) this.handle(this.backlog[handled++])
+    this.backlog.splice(0, handled)
+    if (this.backlog.length === 0 && !this.closed) {
+      // The client could not be heard in the meantime: that is no silence of its own.
+      this.lastFrameAt = this.deps.now()
+      this.ws.resume()
+    }
+  }
+
+  // --- frames out
+
+  /** Hands a live message to this device: to its socket, or behind what still waits for it offline. */
+  deliver (delivery: Delivery): void {
+    if (this.replaying) {
+      const { tenantId, userId, deviceId } = this
+      const anyDeviceInstead = this.deps.connections.ofUser(tenantId, userId).length === 1
+      if (this.deps.offline.add({ tenantId, userId, deviceId, delivery, expiresAt: this.expiry(), anyDeviceInstead })) {
+        this.metrics.offlineBuffered++
+        return
+      }
+    }
+    this.send(delivery.frame, delivery)
+  }
+
+  /** Something may have come into the offline buffer for this device. */
+  wake (): void {
+    this.replaying = true
+    this.schedule()
+  }
+
+  /** Sends a WebSocket ping. */
+  ping (): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.ping()
+  }
+
+  private send (frame: Buffer, cargo?: Cargo): void {
+    if (this.outbound.send(frame, cargo) || this.closed) return
+    this.metrics.outboundOverflows++
+    this.close(CloseCode.SLOW_CONSUMER, 'slow consumer: read faster, then reconnect')
+  }
+
+  private sendError (code: FrameError): void {
+    this.metrics.frameErrors.add(code)
+    const message = code === FrameError.FRAME_TOO_LARGE
+      ? `the frame is too large: at most ${this.deps.maxFrameBytes} bytes are allowed`
+      : 'the frame is not a binary mics.message.v1.ClientFrame with a payload'
+    this.send(encodeServerFrame(create(ServerFrameSchema, { payload: { case: 'error', value: { code, message } } })))
+  }
+
+  /** Moves messages from the offline buffer to the socket as fast as it takes them, until there are none. */
+  private replay (): void {
+    const { offline, connections } = this.deps
+    const { tenantId, userId, deviceId } = this
+    const isOnline = (device: string): boolean => connections.ofDevice(tenantId, userId, device) !== undefined
+    while (!this.closed) {
+      const entry = offline.take(tenantId, userId, deviceId, isOnline)
+      if (entry === undefined) {
+        this.replaying = false
+        return
+      }
+      if (this.pulledIds?.has(messageKey(entry.delivery.message))) continue
+      const { frame } = entry.delivery
+      if (!this.outbound.hasRoom(frame.length)) {
+        // Goes on when the socket has taken something: onWritten.
+        offline.add(entry)
+        return
+      }
+      this.outbound.send(frame, entry)
+    }
+  }
+
+  /** Delivers what the tenant kept. Live messages wait for it no longer than one hook call may take. */
+  private async pull (): Promise<void> {
+    this.pullHolds = true
+    this.pulledIds = new Set()
+    const release = (): void => {
+      clearTimeout(timer)
+      this.pullHolds = false
+      this.schedule()
+    }
+    const timer = setTimeout(release, 150)
+    try {
+      const { tenantId, userId, deviceId, traceId } = this
+      for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, { tenantId, userId, deviceId, traceId })) {
+        const delivery = new Delivery(message, 0)
+        while (!this.closed && !this.outbound.hasRoom(delivery.frame.length)) {
+          await new Promise<void>(resolve => { this.onRoom = resolve })
+        }
+        if (this.closed) break
+        this.pulledIds.add(messageKey(message))
+        this.outbound.send(delivery.frame)
+        this.metrics.deliveries.add('offline_pull')
+      }
+    } finally {
+      release()
+    }
+  }
+
+  private onWritten (cargo: Array<Cargo | undefined>): void {
+    for (const item of cargo) {
+      if (item !== undefined && !(item instanceof Delivery)) {
+        this.metrics.offlineDelivered++
+      }
+    }
+    this.onRoom?.()
+    if (this.replaying) this.schedule()
+  }
+
+  // --- the end
+
+  /**
+   * Ends the session with a close code. From here on it is out of the routes; what it had not written goes to the
+   * offline buffer, or to the connection that took its place.
+   */
+  close (code: CloseCode, reason: string): void {
+    if (this.closed) return
+    this.leave(code)
+    this.deps.log.info({ tenantId: this.tenantId, userId: this.userId, deviceId: this.deviceId, traceId: this.traceId, code, reason },
+      'connection closed by the gateway')
+    // The peer's own close frame must be read for the socket to end.
+    this.ws.resume()
+    this.ws.close(code, closeReason(reason))
+  }
+
+  /** Takes no further messages; resolves when none is in the pipeline. For draining. */
+  finish (): Promise<void> {
+    this.finishing = true
+    this.backlog = []
+    return this.inflight === 0 ? Promise.resolve() : new Promise(resolve => { this.onIdle = resolve })
+  }
+
+  private onSocketClosed (code: number): void {
+    if (!this.closed) {
+      this.leave(code)
+      this.deps.log.info({ tenantId: this.tenantId, userId: this.userId, deviceId: this.deviceId, traceId: this.traceId, code },
+        'connection closed by the client')
+    }
+    this.save(this.outbound.unconfirmed())
+  }
+
+  private leave (code: number): void {
+    this.closed = true
+    this.backlog = []
+    this.deps.connections.remove(this)
+    if (this.watched !== undefined) this.deps.heartbeats.unwatch(this.watched)
+    this.metrics.connections--
+    this.metrics.closes.add(code)
+    this.save(this.outbound.close())
+    this.onRoom?.()
+  }
+
+  /** Puts what was not written where the user's next connection finds it. */
+  private save (cargo: Array<Cargo | undefined>): void {
+    const { offline, connections } = this.deps
+    const { tenantId, userId, deviceId } = this
+    const online = connections.ofUser(tenantId, userId)
+    // The other devices got it themselves; only this one still misses it.
+    const onlyFor = online.some(other => other.deviceId !== deviceId) ? deviceId : ''
+    const expiresAt = this.expiry()
+    for (const item of cargo) {
+      if (item === undefined) continue
+      const entry = item instanceof Delivery
+        ? { tenantId, userId, deviceId: onlyFor, delivery: item, expiresAt, anyDeviceInstead: false }
+        : item
+      if (!offline.add(entry)) this.metrics.offlineSkipped++
+      else if (item instanceof Delivery) this.metrics.offlineBuffered++
+    }
+    // Whoever is connected may be the one it now belongs to.
+    if (offline.holdsFor(tenantId, userId)) for (const other of online) other.wake()
+  }
+
+  private expiry (): number {
+    return this.deps.now() + this.settings.offlineBufferTtlSeconds * 1000
+  }
+
+  private schedule (): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.deps.flushQueue.add(this)
+  }
+}
+
+/** A message's identity for its recipient. */
+function messageKey (message: { userId: string, deviceId: string, msgId: string }): string {
+  return `${message.userId}\0${message.deviceId}\0${message.msgId}`
+}

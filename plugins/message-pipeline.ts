@@ -1,0 +1,22 @@
+import fp from 'fastify-plugin'
+import { MessagePipeline } from '../lib/session/message-pipeline.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    messagePipeline: MessagePipeline
+  }
+}
+
+/** The way of a message from its frame to its ack. */
+export default fp(async app => {
+  app.decorate('messagePipeline', new MessagePipeline({
+    hooks: app.hooksClient,
+    rateLimit: app.rateLimit,
+    dedup: app.dedup,
+    router: app.messageRouter,
+    maxMessageBytes: app.config.maxMessageBytes,
+    groupMembersMaxUsers: app.config.groupMembersMaxUsers,
+    log: app.log,
+    now: Date.now,
+  }))
+}, { name: 'message-pipeline', dependencies: ['config', 'hooks-client', 'rate-limit', 'dedup', 'router'] })

@@ -1,0 +1,101 @@
+import { once } from 'node:events'
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { GatewayConfig } from './lib/config/gateway-config.js'
+import { loggerOptions } from './lib/log/logger-options.js'
+import { demoSecret, demoTenant } from './routes/dev/demo-hooks.js'
+import { startHookMock } from './routes/dev/hook-mock.js'
+import app from './app.js'
+
+export interface ServerOptions {
+  config: GatewayConfig
+  /** `mics dev`: with the demo tenant, its hooks and its page. */
+  embedded: boolean
+  /** Drain on SIGTERM and SIGINT, and exit. Default: true. */
+  handleSignals?: boolean
+}
+
+export interface Server {
+  app: FastifyInstance
+  /** Where clients reach it, for example `http://localhost:8080`. */
+  url: string
+  /** Drains, then closes. Resolves when all is done; later calls join the first. */
+  close (): Promise<void>
+  /** Resolves when the server has closed, whoever asked. */
+  closed: Promise<void>
+}
+
+/** Starts the gateway and resolves when it listens. Rejects when it cannot: a port in use, an unreadable tenants file. */
+export async function startServer (options: ServerOptions): Promise<Server> {
+  const demo = options.embedded ? await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false }) : undefined
+  const config = demo === undefined
+    ? options.config
+    : { ...options.config, tenants: [...options.config.tenants, demoTenant(demo.url)] }
+  const gateway = fastify({
+    logger: loggerOptions(config.logLevel, config.nodeId, options.embedded),
+    // A line a request says nothing that the metrics do not, and a connection has lines of its own.
+    logController: new LogController({ disableRequestLogging: true }),
+    // Time for the headers of an upgrade to arrive.
+    requestTimeout: 10_000,
+    forceCloseConnections: 'idle',
+  })
+  gateway.addHook('onClose', async () => demo?.close())
+  try {
+    await gateway.register(app, { config, embedded: options.embedded })
+    await gateway.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
+  announce(gateway.log, config, options.embedded)
+
+  let closing: Promise<void> | undefined
+  const closed = once(gateway.server, 'close').then(() => {})
+  const close = (): Promise<void> => {
+    closing ??= drainAndClose(gateway, config)
+    return closing
+  }
+  if (options.handleSignals ?? true) stopOnSignals(gateway.log, close)
+  const { port } = gateway.server.address() as { port: number }
+  return { app: gateway, url: `http://${urlHost(config.host)}:${port}`, close, closed }
+}
+
+async function drainAndClose (gateway: FastifyInstance, config: GatewayConfig): Promise<void> {
+  gateway.log.info('draining')
+  await gateway.lifecycle.drain(AbortSignal.timeout(config.drainTimeoutSeconds * 1000), (step, err) => {
+    gateway.log.error({ err, step }, 'a step of draining failed')
+  })
+  await gateway.close()
+  gateway.log.info('stopped')
+}
+
+/** The first signal drains; a second one ends the process at once, for whoever cannot wait. */
+function stopOnSignals (log: FastifyBaseLogger, close: () => Promise<void>): void {
+  let stopping = false
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      log.warn({ signal }, 'second signal: ending at once')
+      process.exit(1)
+    }
+    stopping = true
+    log.info({ signal }, 'signal received: draining; a second signal ends at once')
+    close().then(() => process.exit(0), err => {
+      log.error({ err }, 'stopping failed')
+      process.exit(1)
+    })
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: boolean): void {
+  if (embedded) return
+  if (config.redisUrl === '') log.info('no REDIS_URL: this node is alone, clients of other nodes are not reached')
+  else log.warn('REDIS_URL is set, but this version has no cluster mode: this node is alone, run a single one')
+  if (config.kafkaBrokers !== '') log.warn('KAFKA_BROKERS is set, but this version publishes no events')
+}
+
+/** A wildcard address is no address to go to. */
+function urlHost (host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
