@@ -15,7 +15,7 @@ import rateLimit from './plugins/rate-limit.js'
 import router from './plugins/router.js'
 import tenants from './plugins/tenants.js'
 import websocket from './plugins/websocket.js'
-import { devRoutes } from './routes/dev/index.js'
+import { demoPage } from './routes/dev/demo-page.js'
 import healthRoutes from './routes/health.js'
 import wsRoute from './routes/ws.js'
 
@@ -39,5 +39,5 @@ export default fp<AppOptions>(async (app, options) => {
 
   await app.register(healthRoutes)
   await app.register(wsRoute)
-  if (options.embedded) await app.register(devRoutes)
+  if (options.embedded) await app.register(demoPage)
 }, { name: 'mics' })

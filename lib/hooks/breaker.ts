@@ -5,8 +5,8 @@ import CircuitBreaker from 'opossum'
 export const BreakerState = { CLOSED: 0, OPEN: 1, HALF_OPEN: 2 } as const
 export type BreakerState = typeof BreakerState[keyof typeof BreakerState]
 
-/** opossum's statistics go unused here; this keeps it from running a timer for them in every breaker. */
-const neverRotates = new EventEmitter().setMaxListeners(0)
+/** opossum remembers the latency of every call until its statistics rotate, which are of no use here. */
+const CALLS_PER_ROTATION = 1000
 
 /**
  * Opens after a number of failures in a row, refuses calls for a while, then lets one through: its success closes the
@@ -15,6 +15,9 @@ const neverRotates = new EventEmitter().setMaxListeners(0)
  */
 export class Breaker {
   private failuresInRow = 0
+  private calls = 0
+  /** Rotates by the number of calls, so that there is no timer in every breaker. */
+  private readonly rotation = new EventEmitter()
   private readonly circuit: CircuitBreaker<[() => Promise<unknown>], unknown>
 
   constructor (onState: (state: BreakerState) => void) {
@@ -23,7 +26,8 @@ export class Breaker {
       errorThresholdPercentage: Infinity,
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
-      rotateBucketController: neverRotates,
+      rollingCountBuckets: 1,
+      rotateBucketController: this.rotation,
     } as CircuitBreaker.Options)
     this.circuit.on('open', () => onState(BreakerState.OPEN))
     this.circuit.on('halfOpen', () => onState(BreakerState.HALF_OPEN))
@@ -44,6 +48,7 @@ export class Breaker {
    * @param openMs milliseconds until it lets one call through again
    */
   async run<T> (call: () => Promise<T>, threshold: number, openMs: number): Promise<T> {
+    if (++this.calls % CALLS_PER_ROTATION === 0) this.rotation.emit('rotate')
     try {
       const value = await this.circuit.fire(call) as T
       this.failuresInRow = 0

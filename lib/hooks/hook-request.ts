@@ -14,8 +14,10 @@ export interface RequestMeta {
   timestampMs: bigint
 }
 
-/** Field 1, length-delimited: `meta` in every hook request. */
-const META_TAG = 0x0a
+/** The number of `meta` in every hook request. */
+const META_FIELD = 1
+
+const WIRE_TYPE_LENGTH_DELIMITED = 2
 
 /**
  * A hook request ready to POST. Every hook request has `meta` as field 1, so the body is that field followed by the
@@ -39,12 +41,17 @@ export function encodeHookRequest (meta: RequestMeta, fields: Uint8Array, secret
 }
 
 function withMeta (meta: Uint8Array, fields: Uint8Array): Buffer {
-  const head: number[] = [META_TAG]
-  let length = meta.length
+  return Buffer.concat([submessage(META_FIELD, meta), fields])
+}
+
+/** A submessage as a field: its tag, its length, its bytes. `field` is at most 15: a tag of one byte. */
+export function submessage (field: number, bytes: Uint8Array): Buffer {
+  const head: number[] = [field << 3 | WIRE_TYPE_LENGTH_DELIMITED]
+  let length = bytes.length
   while (length > 0x7f) {
     head.push((length & 0x7f) | 0x80)
     length >>>= 7
   }
   head.push(length)
-  return Buffer.concat([Buffer.from(head), meta, fields])
+  return Buffer.concat([Buffer.from(head), bytes])
 }

@@ -92,7 +92,9 @@ class ResponseReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number): void {
-    if (statusCode < 200 || statusCode > 299) this.fail(new HookFailure('status', `HTTP status ${statusCode}`))
+    // 102 and 103 only announce the response.
+    if (statusCode < 200) return
+    if (statusCode > 299) this.fail(new HookFailure('status', `HTTP status ${statusCode}`))
   }
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {

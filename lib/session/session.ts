@@ -12,7 +12,7 @@ import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
-import { decodeClientFrame } from '../protocol/client-frame.js'
+import { decodeClientFrame, HeartbeatPing } from '../protocol/client-frame.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
 import { FrameError } from '../protocol/server-errors.js'
 import { encodeAck, encodePong, encodeServerFrame, type Ack } from '../protocol/server-frame.js'
@@ -190,11 +190,11 @@ export class Session {
     const frame = typeof data === 'number' ? data : decodeClientFrame(data) ?? FrameError.NOT_A_CLIENT_FRAME
     if (typeof frame === 'number') {
       this.sendError(frame)
-    } else if ('msgBody' in frame) {
+    } else if (frame instanceof HeartbeatPing) {
+      this.send(encodePong(this.deps.now()))
+    } else {
       this.inflight++
       this.deps.pipeline.accept(this, frame)
-    } else {
-      this.send(encodePong(this.deps.now()))
     }
   }
 

@@ -1,0 +1,124 @@
+/**
+ * How many one-to-one messages a second the gateway carries, with the check hook off and on, each with 1 and with 8
+ * messages in flight a pair. Gateway and hook server run in processes of their own (pinned to a core where `taskset` is
+ * present); the load is made here. Runs are interleaved and reported with their spread: compare them with each other,
+ * not with another machine's.
+ *
+ *   npx tsx bench/pair.ts [--pairs 20] [--seconds 3] [--rounds 3]
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { WebSocket } from 'ws'
+import { ClientFrameSchema, ServerFrameSchema } from '../lib/gen/mics/message/v1/message_pb.js'
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+  },
+})
+const pairs = Number(values.pairs)
+const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+
+const hasTaskset = spawnSync('taskset', ['-V']).status === 0
+const children: ChildProcess[] = []
+
+/** Starts a process and resolves with the URL it prints. */
+async function start (core: number, script: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const command = [process.execPath, '--import', 'tsx', script]
+  const [file, ...args] = hasTaskset ? ['taskset', '-c', String(core), ...command] : command
+  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
+  const [url] = await once(createInterface(child.stdout), 'line') as [string]
+  return url
+}
+
+class Client {
+  ws!: WebSocket
+  onAck = (): void => {}
+  onDelivery = (): void => {}
+
+  static async connect (url: string, tenantId: string, user: string): Promise<Client> {
+    const client = new Client()
+    client.ws = new WebSocket(`${url.replace('http', 'ws')}/ws?tenantId=${tenantId}&token=valid:${user}&deviceId=d`)
+    await new Promise<void>((resolve, reject) => {
+      client.ws.on('error', reject)
+      client.ws.on('close', (code, reason) => reject(new Error(`closed: ${code} ${reason.toString()}`)))
+      client.ws.on('message', (data: Buffer) => {
+        // The second byte of a small frame's payload tells nothing; the first is the oneof's tag.
+        switch (data[0] >> 3) {
+          case 1: return resolve()
+          case 2: return client.onDelivery()
+          case 3:
+            if (fromBinary(ServerFrameSchema, data).payload.value?.$typeName !== 'mics.message.v1.MessageAck') throw new Error('no ack')
+            client.onAck()
+        }
+      })
+    })
+    return client
+  }
+}
+
+/** Messages a second over all pairs, counted at delivery. */
+async function run (url: string, tenantId: string, window: number): Promise<number> {
+  const bodyBytes = Buffer.alloc(128, 'x')
+  let sent = 0
+  let delivered = 0
+  let stopped = false
+  const all = await Promise.all(Array.from({ length: pairs }, async (_, i) => {
+    const name = `${window}-${i}`
+    const to = await Client.connect(url, tenantId, `b${name}`)
+    const from = await Client.connect(url, tenantId, `a${name}`)
+    to.onDelivery = () => { delivered++ }
+    const send = (): void => {
+      if (stopped) return
+      sent++
+      from.ws.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, {
+        payload: { case: 'message', value: { toUserId: `b${name}`, msgId: `${sent}`, msgBody: bodyBytes } },
+      })))
+    }
+    from.onAck = send
+    for (let n = 0; n < window; n++) send()
+    return [from, to]
+  }))
+  await new Promise(resolve => setTimeout(resolve, 500))
+  const before = delivered
+  const startedAt = performance.now()
+  await new Promise(resolve => setTimeout(resolve, seconds * 1000))
+  const rate = (delivered - before) / (performance.now() - startedAt) * 1000
+  stopped = true
+  for (const client of all.flat()) client.ws.terminate()
+  return rate
+}
+
+try {
+  const hooks = await start(1, 'bench/trivial-hooks.ts', {})
+  const gateway = await start(0, 'bench/gateway.ts', {
+    TENANT_AUTH_MAP: JSON.stringify({ checked: `${hooks}/checked`, unchecked: `${hooks}/unchecked` }),
+    PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent',
+  })
+  const shapes = [
+    { name: 'hook off, 1 in flight', tenant: 'unchecked', window: 1 },
+    { name: 'hook off, 8 in flight', tenant: 'unchecked', window: 8 },
+    { name: 'hook on,  1 in flight', tenant: 'checked', window: 1 },
+    { name: 'hook on,  8 in flight', tenant: 'checked', window: 8 },
+  ]
+  const rates = shapes.map((): number[] => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { tenant, window }] of shapes.entries()) rates[i].push(await run(gateway, tenant, window))
+  }
+  const median = (list: number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
+  const base = median(rates[0])
+  for (const [i, { name }] of shapes.entries()) {
+    const list = rates[i]
+    console.log(`${name}  ${median(list).toFixed(0).padStart(7)} msg/s  (${Math.min(...list).toFixed(0)} to ${Math.max(...list).toFixed(0)})` +
+      `  ${(median(list) / base).toFixed(2)} of the first`)
+  }
+} finally {
+  for (const child of children) child.kill('SIGKILL')
+}

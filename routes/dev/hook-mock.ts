@@ -1,0 +1,44 @@
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import { DemoGroups } from './demo-groups.js'
+import { demoHooks, type AnsweredHook } from './demo-hooks.js'
+
+export interface HookMockOptions {
+  host: string
+  /** 0: any free port. */
+  port: number
+  /** Empty: signatures are not looked at. */
+  secret: string
+  /** Added to the demo's `lobby` and `team`. */
+  groups: Record<string, string[]>
+  /** One line a call on stdout. */
+  log: boolean
+}
+
+/** The demo tenant's hooks alone, at the root of a server of their own: for people who try their own gateway. */
+export async function startHookMock (
+  { host, port, secret, groups, log }: HookMockOptions
+): Promise<{ url: string, close (): Promise<void> }> {
+  const app = Fastify({ logger: false, forceCloseConnections: true })
+  await app.register(demoHooks, {
+    secret,
+    groups: new DemoGroups(Object.entries(groups)),
+    onAnswered: log ? printLine : undefined,
+  })
+  await app.listen({ host, port })
+  const bound = app.server.address() as AddressInfo
+  // A wildcard address is no place to call; the loopback of its family always is.
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
+  return {
+    url: `http://${reachable}:${bound.port}`,
+    close: () => app.close(),
+  }
+}
+
+function printLine ({ operation, tenantId, about, answer }: AnsweredHook): void {
+  const time = new Date().toISOString().slice(11, 23)
+  const line = [time, operation.padEnd(20), `tenant ${tenantId}`, about, `-> ${answer}`].filter(part => part !== '').join('  ')
+  // Ids come from whoever calls: a control character in one must not write to the reader's terminal.
+  // eslint-disable-next-line no-control-regex
+  process.stdout.write(`${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')}\n`)
+}

@@ -1,0 +1,294 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
+import { loadConfig } from '../../lib/config/load-config.js'
+import { startServer } from '../../server.js'
+import { launchChromium } from '../helpers/chromium.js'
+
+/*
+ * The demo page in a real browser against the whole gateway in embedded mode. Each test makes up its own people, so
+ * that none finds what another left behind.
+ */
+
+const screenshots = join(process.cwd(), '.tap', 'screenshots')
+mkdirSync(screenshots, { recursive: true })
+
+const server = await startServer({
+  config: loadConfig({ PORT: '0', LOG_LEVEL: 'silent' }, { embedded: true }),
+  embedded: true,
+  handleSignals: false,
+})
+const browser = await launchChromium()
+t.teardown(async () => {
+  await browser.close()
+  await server.close()
+})
+
+/** Everything the browser complained about, on any page. */
+const complaints: string[] = []
+
+class Person {
+  constructor (readonly name: string, readonly page: Page) {}
+
+  static async join (
+    name: string, { to = '', ...options }: { to?: string } & BrowserContextOptions = {}
+  ): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 1320, height: 800 }, ...options })
+    const page = await context.newPage()
+    page.setDefaultTimeout(10_000)
+    page.on('console', message => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(`${name}: ${message.text()}`)
+    })
+    page.on('pageerror', error => complaints.push(`${name}: ${error.stack}`))
+    await page.goto(`${server.url}/?${new URLSearchParams({ user: name, to })}`)
+    const person = new Person(name, page)
+    await person.isConnected()
+    return person
+  }
+
+  async isConnected (): Promise<void> {
+    await this.page.getByTestId('conn-state').filter({ hasText: exactly('connected') }).waitFor()
+  }
+
+  async open (conversation: string): Promise<void> {
+    await this.page.getByTestId(`conversation-${conversation}`).getByRole('button').click()
+    await this.page.getByTestId('chat-title').filter({ hasText: exactly(conversation) }).waitFor()
+  }
+
+  async write (text: string): Promise<Locator> {
+    await this.page.getByTestId('text').fill(text)
+    await this.page.getByTestId('text').press('Enter')
+    return this.message(text)
+  }
+
+  /** The row of a message in the open conversation, once it is there. */
+  async message (text: string): Promise<Locator> {
+    const row = this.page.getByTestId('messages').locator('.message').filter({ hasText: text })
+    await row.waitFor()
+    return row
+  }
+
+  /** Resolves when the message's ack line reads like this. */
+  async ack (text: string, expected: string | RegExp): Promise<void> {
+    const row = await this.message(text)
+    await row.locator('.ack').filter({ hasText: exactly(expected) }).waitFor()
+  }
+
+  async shows (name: string): Promise<void> {
+    await this.page.screenshot({ path: join(screenshots, `${name}.png`) })
+  }
+
+  async leave (): Promise<void> {
+    await this.page.context().close()
+  }
+}
+
+t.test('two people chat one to one and see their acks', async t => {
+  const alice = await Person.join('alice', { to: 'bob' })
+  const bob = await Person.join('bob', { to: 'alice' })
+  await alice.write('Hello Bob, <b>is this on?</b> ✓ 你好')
+  await alice.ack('Hello Bob', '✓ sent')
+  const received = await bob.message('Hello Bob')
+  t.equal(await received.locator('.bubble').textContent(), 'Hello Bob, <b>is this on?</b> ✓ 你好', 'as text, not as markup')
+  await bob.write('Loud and clear')
+  await bob.ack('Loud and clear', '✓ sent')
+  await alice.message('Loud and clear')
+  t.match(await alice.page.getByTestId('conn-detail').textContent(), /^node \S+ · trace \S+$/)
+  await alice.write('this is forbidden')
+  await alice.ack('this is forbidden', 'failed: forbidden word')
+
+  const frames = alice.page.getByTestId('frame-log')
+  t.match(await frames.textContent(), /connect_ack.*node_id/s)
+  t.match(await frames.textContent(), /msg_type: SINGLE_CHAT.*to_user_id: "bob".*msg_body: "this is forbidden"/s)
+  const token = Buffer.from('valid:alice').toString('base64url')
+  t.notOk((await alice.page.content()).includes(token), 'the token is nowhere on the page')
+  t.notOk((await alice.page.content()).includes('valid:alice'))
+  await alice.shows('one-to-one')
+  await alice.leave()
+  await bob.leave()
+})
+
+t.test('a group conversation reaches its members and counts what is unread', async t => {
+  const [alice, bob, dave] = await Promise.all(['alice', 'bob', 'dave'].map(name => Person.join(name)))
+  await alice.open('lobby')
+  await bob.open('team')
+  await dave.open('lobby')
+  await alice.write('hello lobby')
+  await dave.message('hello lobby')
+  await bob.page.getByTestId('conversation-lobby').locator('.badge').filter({ hasText: exactly('1') }).waitFor()
+  await bob.open('lobby')
+  const received = await bob.message('hello lobby')
+  t.equal(await received.getAttribute('data-from'), 'alice')
+  t.ok(await bob.page.getByTestId('conversation-lobby').locator('.badge').isHidden(), 'read now')
+  await alice.ack('hello lobby', /^✓ sent · buffered for /) // carol is not here
+  await bob.shows('group')
+  for (const person of [alice, bob, dave]) await person.leave()
+})
+
+t.test('a message sent again under its id is acked as a duplicate and arrives once', async t => {
+  const erin = await Person.join('erin', { to: 'frank' })
+  const frank = await Person.join('frank', { to: 'erin' })
+  const sent = await erin.write('only once')
+  await erin.ack('only once', '✓ sent')
+  await sent.getByRole('button', { name: 'send again' }).click()
+  await erin.ack('only once', '✓ sent · duplicate')
+  await erin.write('after it')
+  await frank.message('after it')
+  t.equal(await frank.page.locator('.message').filter({ hasText: 'only once' }).count(), 1)
+  await erin.leave()
+  await frank.leave()
+})
+
+t.test('what is written to somebody who is offline waits and arrives when they come back', async t => {
+  const gina = await Person.join('gina', { to: 'hugo' })
+  const hugo = await Person.join('hugo', { to: 'gina' })
+  await hugo.page.getByTestId('toggle-online').click()
+  await hugo.page.getByTestId('conn-state').filter({ hasText: exactly('offline') }).waitFor()
+  await hugo.shows('offline')
+  // The gateway hears of the close a moment later; until then a message may still count as handed over.
+  await t.resolves(retry(async () => {
+    const text = `are you there? ${Math.random()}`
+    await gina.write(text)
+    await gina.ack(text, '✓ sent · buffered for an offline user')
+  }))
+  const written = await gina.page.locator('.message .bubble').last().textContent() ?? ''
+  await gina.shows('buffered')
+
+  const unsent = await hugo.write('written while offline')
+  t.equal(await unsent.locator('.ack').textContent(), 'pending, goes out when connected')
+  await hugo.page.getByTestId('toggle-online').click()
+  await hugo.isConnected()
+  await hugo.message(written)
+  await hugo.ack('written while offline', '✓ sent')
+  await gina.message('written while offline')
+  await gina.leave()
+  await hugo.leave()
+})
+
+t.test('the same person in a second tab sees what the first one writes, and gets what others write', async t => {
+  const ivan = await Person.join('ivan', { to: 'judy' })
+  const judy = await Person.join('judy', { to: 'ivan' })
+  const [page] = await Promise.all([ivan.page.context().waitForEvent('page'), ivan.page.getByTestId('open-same').click()])
+  const second = new Person('ivan', page)
+  await second.isConnected()
+  t.equal(await page.getByTestId('chat-title').textContent(), 'judy', 'the same conversation is open')
+  await ivan.write('from my first tab')
+  const synced = await second.message('from my first tab')
+  t.equal(await synced.locator('.ack').textContent(), 'from another of your tabs')
+  await judy.write('to all of ivan')
+  await Promise.all([ivan.message('to all of ivan'), second.message('to all of ivan')])
+  t.not(await ivan.page.locator('#my-device').textContent(), await page.locator('#my-device').textContent())
+  await ivan.leave()
+  await judy.leave()
+})
+
+t.test('the link opens a tab as somebody else who can answer', async t => {
+  const alice = await Person.join('alice')
+  const [page] = await Promise.all([
+    alice.page.context().waitForEvent('page'), alice.page.getByTestId('open-other').click(),
+  ])
+  const bob = new Person('bob', page)
+  await bob.isConnected()
+  t.equal(await page.getByTestId('my-name').textContent(), 'bob')
+  t.equal(await page.getByTestId('chat-title').textContent(), 'alice')
+  await bob.write('opened from your tab')
+  await alice.open('bob')
+  await alice.message('opened from your tab')
+  await alice.leave()
+})
+
+t.test('a connection that is taken over by the same device stays closed', async t => {
+  const kim = await Person.join('kim')
+  const device = await kim.page.evaluate("sessionStorage.getItem('mics.device')")
+  const again = await kim.page.context().newPage()
+  await again.addInitScript(`sessionStorage.setItem('mics.device', '${device}')`)
+  await again.goto(`${server.url}/?user=kim`)
+  await new Person('kim', again).isConnected()
+  await kim.page.getByTestId('conn-state').filter({ hasText: exactly('closed 4409') }).waitFor()
+  t.match(await kim.page.getByTestId('conn-detail').textContent(), /replaced by a newer connection/)
+  await kim.leave()
+})
+
+t.test('a lost connection is made again, and what had no ack goes out again', async t => {
+  const lena = await Person.join('lena', { to: 'mia' })
+  const mia = await Person.join('mia', { to: 'lena' })
+  await lena.page.routeWebSocket(/\/ws/, route => { route.close({ code: 1012, reason: 'test' }) })
+  // From here on every new connection breaks; the standing one goes by hand.
+  await lena.page.getByTestId('toggle-online').click()
+  await lena.page.getByTestId('toggle-online').click()
+  await lena.page.getByTestId('conn-state').filter({ hasText: exactly('reconnecting') }).waitFor()
+  t.match(await lena.page.getByTestId('conn-countdown').textContent(), /^in \d+ s$/)
+  await lena.write('through the storm')
+  await lena.shows('reconnecting')
+  await lena.page.unrouteAll()
+  await lena.page.routeWebSocket(/\/ws/, route => { route.connectToServer() })
+  await lena.isConnected()
+  await lena.ack('through the storm', '✓ sent')
+  await mia.message('through the storm')
+  await lena.leave()
+  await mia.leave()
+})
+
+t.test('on a phone one column fits, and every view is a tap away', async t => {
+  const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
+  const alice = await Person.join('alice', { ...phone, to: 'bob' })
+  await alice.write(`a long word ${'x'.repeat(120)} does not widen the page`)
+  await alice.message('a long word')
+  for (const view of ['chat', 'list', 'frames']) {
+    await alice.page.locator(`.tabs [data-view=${view}]`).tap()
+    const overflow = await alice.page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
+    t.equal(overflow, 0, `no horizontal overflow in the view ${view}`)
+    await alice.shows(`phone-${view}`)
+  }
+  await alice.page.locator('.tabs [data-view=list]').tap()
+  await alice.open('lobby')
+  await alice.page.getByTestId('text').waitFor()
+  await alice.page.getByRole('button', { name: 'Back to the conversations' }).tap()
+  await alice.page.getByTestId('conversation-team').waitFor()
+  await alice.leave()
+})
+
+t.test('a person picks a name, and the tab remembers it', async t => {
+  const context = await browser.newContext({ colorScheme: 'dark', viewport: { width: 1320, height: 800 } })
+  const page = await context.newPage()
+  await page.goto(server.url)
+  await page.getByTestId('name').waitFor()
+  await page.screenshot({ path: join(screenshots, 'sign-in-dark.png') })
+  await page.getByTestId('name').fill('not a name')
+  await page.getByTestId('join').click()
+  t.ok(await page.getByTestId('name').isVisible(), 'a name with spaces is not taken')
+  await page.getByTestId('name').fill('nora')
+  await page.getByTestId('name').press('Enter')
+  const nora = new Person('nora', page)
+  await nora.isConnected()
+  await nora.write('in the dark')
+  await nora.ack('in the dark', /^✓ sent/)
+  await nora.write('forbidden in the dark')
+  await nora.ack('forbidden in the dark', 'failed: forbidden word')
+  await nora.shows('dark')
+  await page.reload()
+  await nora.isConnected()
+  t.equal(await page.getByTestId('my-name').textContent(), 'nora')
+  await nora.leave()
+})
+
+t.test('the browser had nothing to complain about', async t => {
+  t.same(complaints, [])
+})
+
+/** Until it succeeds, three times at most. */
+async function retry (attempt: () => Promise<void>): Promise<void> {
+  for (let left = 2; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left === 0) throw error
+    }
+  }
+}
+
+/** `hasText` alone looks for a part of the text. */
+function exactly (text: string | RegExp): RegExp {
+  return text instanceof RegExp ? text : new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
+}
