@@ -1,10 +1,12 @@
-import { once } from 'node:events'
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { GatewayConfig } from './lib/config/gateway-config.js'
 import { loggerOptions } from './lib/log/logger-options.js'
-import { demoSecret, demoTenant } from './routes/dev/demo-hooks.js'
+import { demoSecret, demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
 import { startHookMock } from './routes/dev/hook-mock.js'
 import app from './app.js'
+
+/** Milliseconds for HTTP requests to end when the process ends. */
+const STRAGGLER_MS = 1000
 
 export interface ServerOptions {
   config: GatewayConfig
@@ -24,9 +26,12 @@ export interface Server {
   closed: Promise<void>
 }
 
-/** Starts the gateway and resolves when it listens. Rejects when it cannot: a port in use, an unreadable tenants file. */
+/** Starts the gateway; resolves when it listens. Rejects when it cannot: a port in use, an unreadable tenants file. */
 export async function startServer (options: ServerOptions): Promise<Server> {
-  const demo = options.embedded ? await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false }) : undefined
+  // Whoever configures a tenant of the demo's name means their own.
+  const demo = options.embedded && !options.config.tenants.some(({ id }) => id === demoTenantId)
+    ? await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false })
+    : undefined
   const config = demo === undefined
     ? options.config
     : { ...options.config, tenants: [...options.config.tenants, demoTenant(demo.url)] }
@@ -49,7 +54,7 @@ export async function startServer (options: ServerOptions): Promise<Server> {
   announce(gateway.log, config, options.embedded)
 
   let closing: Promise<void> | undefined
-  const closed = once(gateway.server, 'close').then(() => {})
+  const closed = new Promise<void>(resolve => gateway.server.once('close', () => resolve()))
   const close = (): Promise<void> => {
     closing ??= drainAndClose(gateway, config)
     return closing
@@ -64,7 +69,9 @@ async function drainAndClose (gateway: FastifyInstance, config: GatewayConfig): 
   await gateway.lifecycle.drain(AbortSignal.timeout(config.drainTimeoutSeconds * 1000), (step, err) => {
     gateway.log.error({ err, step }, 'a step of draining failed')
   })
-  await gateway.close()
+  // To Node a connection that has sent nothing yet, or half a request, is a busy one, and close() would wait for it.
+  const stragglers = setInterval(() => gateway.server.closeAllConnections(), STRAGGLER_MS)
+  await gateway.close().finally(() => clearInterval(stragglers))
   gateway.log.info('stopped')
 }
 

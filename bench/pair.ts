@@ -100,7 +100,9 @@ try {
   const hooks = await start(1, 'bench/trivial-hooks.ts', {})
   const gateway = await start(0, 'bench/gateway.ts', {
     TENANT_AUTH_MAP: JSON.stringify({ checked: `${hooks}/checked`, unchecked: `${hooks}/unchecked` }),
-    PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent',
+    PORT: '0',
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'silent',
   })
   const shapes = [
     { name: 'hook off, 1 in flight', tenant: 'unchecked', window: 1 },

@@ -12,7 +12,10 @@ export default fp(async app => {
   app.decorate('messageRouter', new Router({
     connections: app.connections,
     offline: app.offlineBuffer,
-    limits: { groupChunkSize: app.config.groupRouteChunkSize, groupOfflineMaxUsers: app.config.groupOfflineBufferMaxUsers },
+    limits: {
+      groupChunkSize: app.config.groupRouteChunkSize,
+      groupOfflineMaxUsers: app.config.groupOfflineBufferMaxUsers,
+    },
     now: Date.now,
   }))
 }, { name: 'router', dependencies: ['config', 'connections', 'offline-buffer'] })

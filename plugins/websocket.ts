@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import websocket from '@fastify/websocket'
+import { CloseCode } from '../lib/protocol/close-codes.js'
 import { FRAME_OVERHEAD_BYTES, MAX_RECEIVED_FRAME_FACTOR } from '../lib/protocol/limits.js'
 import { SUBPROTOCOL } from '../lib/session/connect-params.js'
 
@@ -19,7 +20,8 @@ export default fp(async app => {
     preClose: done => {
       app.server.removeAllListeners('upgrade')
       const { clients } = app.websocketServer
-      for (const client of clients) client.close(1001)
+      // Left open are only clients whose handshake is under way.
+      for (const client of clients) client.close(CloseCode.DRAINING, 'this node is draining')
       const timer = setTimeout(() => {
         for (const client of clients) client.terminate()
       }, CLOSE_TIMEOUT_MS)
@@ -28,5 +30,9 @@ export default fp(async app => {
         done()
       }, done)
     },
+  })
+  // Left alone, it would accept the upgrade of any other route, close it at once, and log its URL, query and all.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.ws && request.routeOptions.url !== '/ws') await reply.code(404).send({ error: 'no WebSocket here: connect to /ws' })
   })
 }, { name: 'websocket', dependencies: ['config'] })

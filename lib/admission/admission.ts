@@ -9,7 +9,7 @@ export type Refusal = 'tenant_connections' | 'user_connections' | undefined
  * that reconnects is never kept out by its dead connection.
  */
 export function refuseConnection (
-  connections: Connections, tenantId: string, userId: string, deviceId: string, settings: TenantSettings,
+  connections: Connections, tenantId: string, userId: string, deviceId: string, settings: TenantSettings
 ): Refusal {
   if (connections.ofDevice(tenantId, userId, deviceId) !== undefined) return undefined
   const { tenantMaxConnections, userMaxConnections } = settings

@@ -12,7 +12,7 @@ export class HandshakeGate {
   constructor (
     private readonly maxPerSecond: number,
     private readonly maxInProgress: number,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = Date.now
   ) {
     this.nodeBucket = new TokenBucket(maxPerSecond, now)
   }

@@ -36,7 +36,7 @@ export interface GatewayConfig {
   sessionMaxInflight: number
   /** Unsent bytes at which a connection counts as a slow consumer. */
   wsMaxBufferedBytes: number
-  /** Connections this node accepts a second, and may be authenticating at once; of one tenant at most half of either. */
+  /** Connections this node accepts a second, and may be authenticating at once; at most half are one tenant's. */
   handshakeMaxPerSecond: number
   handshakeMaxInProgress: number
 

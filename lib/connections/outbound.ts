@@ -34,7 +34,7 @@ export class Outbound<Cargo> {
     private readonly events: {
       /** The frames of these were taken by the kernel. */
       written: (cargo: Array<Cargo | undefined>) => void
-    },
+    }
   ) {}
 
   get bytes (): number {

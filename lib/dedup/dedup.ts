@@ -60,7 +60,7 @@ export class Dedup {
 
   constructor (
     private readonly limits: { maxEntriesPerTenant: number, maxEntries: number },
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = Date.now
   ) {}
 
   /** Sent messages remembered now. */

@@ -55,7 +55,12 @@ export class HookTransport {
       const url = new URL(baseUrl)
       target = {
         // The deadline of each call is the only timeout; undici's own would be two more timers a call.
-        pool: new Pool(url.origin, { connections: MAX_CONNECTIONS, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 1000 } }),
+        pool: new Pool(url.origin, {
+          connections: MAX_CONNECTIONS,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+          connect: { timeout: 1000 },
+        }),
         path: url.pathname.replace(/\/*$/, '/'),
       }
       for (const [oldest, { pool }] of this.targets) {
@@ -80,9 +85,11 @@ class ResponseReader implements Dispatcher.DispatchHandler {
   constructor (
     private readonly request: HookRequest,
     private readonly resolve: (body: Buffer) => void,
-    private readonly reject: (failure: HookFailure) => void,
+    private readonly reject: (failure: HookFailure) => void
   ) {
-    this.timer = setTimeout(() => this.fail(new HookFailure('timeout', 'no complete answer in time')), request.timeoutMs)
+    this.timer = setTimeout(() => {
+      this.fail(new HookFailure('timeout', 'no complete answer in time'))
+    }, request.timeoutMs)
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {

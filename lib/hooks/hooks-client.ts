@@ -61,22 +61,29 @@ export class HooksClient {
   }
 
   /** Whether `token` may connect as whom. Uses the tenant's configured URL and secret, whatever `settings` say. */
-  auth (tenantId: string, settings: TenantSettings, token: string, deviceId: string, traceId: string): Promise<HookResult<AuthResponse>> {
+  auth (
+    tenantId: string, settings: TenantSettings, token: string, deviceId: string, traceId: string
+  ): Promise<HookResult<AuthResponse>> {
     const tenant = this.deps.tenants.get(tenantId)
-    return this.call('auth', tenantId, { ...settings, hookBaseUrl: tenant?.authUrl ?? '', tenantSecret: tenant?.secret ?? '' }, traceId,
+    const configured = { ...settings, hookBaseUrl: tenant?.authUrl ?? '', tenantSecret: tenant?.secret ?? '' }
+    return this.call('auth', tenantId, configured, traceId,
       toBinary(AuthRequestSchema, create(AuthRequestSchema, { token, deviceId })),
       body => fromBinary(AuthResponseSchema, body), response => response.ok)
   }
 
   /** Whether the message may be sent. */
-  checkMessage (settings: TenantSettings, message: Message, traceId: string): Promise<HookResult<CheckMessageResponse>> {
+  checkMessage (
+    settings: TenantSettings, message: Message, traceId: string
+  ): Promise<HookResult<CheckMessageResponse>> {
     return this.call('check-message', message.tenantId, settings, traceId,
       submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message)),
       body => fromBinary(CheckMessageResponseSchema, body), response => response.allow)
   }
 
   /** Who is in the group. */
-  getGroupMembers (settings: TenantSettings, tenantId: string, groupId: string, traceId: string): Promise<HookResult<GroupMembers>> {
+  getGroupMembers (
+    settings: TenantSettings, tenantId: string, groupId: string, traceId: string
+  ): Promise<HookResult<GroupMembers>> {
     return this.call('get-group-members', tenantId, settings, traceId,
       toBinary(GetGroupMembersRequestSchema, create(GetGroupMembersRequestSchema, { groupId })),
       body => {
@@ -89,7 +96,7 @@ export class HooksClient {
   /** One page of what the tenant kept for the user; the first has an empty cursor. */
   getOfflineMessages (
     settings: TenantSettings, tenantId: string,
-    page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string,
+    page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string
   ): Promise<HookResult<GetOfflineMessagesResponse>> {
     return this.call('get-offline-messages', tenantId, settings, traceId,
       toBinary(GetOfflineMessagesRequestSchema, create(GetOfflineMessagesRequestSchema, page)),
@@ -102,7 +109,7 @@ export class HooksClient {
 
   private async call<T> (
     operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
-    decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true,
+    decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true
   ): Promise<HookResult<T>> {
     const { metrics, throttledLog, warn } = this.deps
     const startedAt = performance.now()
@@ -124,7 +131,7 @@ export class HooksClient {
 
   private async attempt<T> (
     operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
-    decode: (body: Buffer) => T, startedAt: number,
+    decode: (body: Buffer) => T, startedAt: number
   ): Promise<T> {
     if (settings.hookSignRequired && settings.tenantSecret === '') {
       throw new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
@@ -146,7 +153,11 @@ export class HooksClient {
           timestampMs: BigInt((this.deps.now ?? Date.now)()),
         }, fields, settings.tenantSecret)
         const answer = await transport.post({
-          baseUrl: settings.hookBaseUrl, operation, headers, body, timeoutMs,
+          baseUrl: settings.hookBaseUrl,
+          operation,
+          headers,
+          body,
+          timeoutMs,
           maxResponseBytes: MAX_RESPONSE_BYTES[operation],
         })
         try {

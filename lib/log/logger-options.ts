@@ -8,6 +8,8 @@ export function loggerOptions (level: string, nodeId: string, readable: boolean)
   return {
     level,
     base: { nodeId },
+    // Node hangs the bytes of a request that is no HTTP on the error, and with them its query.
+    redact: { paths: ['err.rawPacket'], remove: true },
     serializers: {
       req: request => ({ method: request.method, path: request.url?.split('?')[0] }),
     },

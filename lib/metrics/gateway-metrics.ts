@@ -105,7 +105,10 @@ export class GatewayMetrics {
   }
 
   /** A gauge of the node that is read when Prometheus asks. */
-  nodeGauge (name: string, help: string, labelNames: string[], read: (emit: (labels: Labels, value: number) => void) => void): void {
+  nodeGauge (
+    name: string, help: string, labelNames: string[],
+    read: (emit: (labels: Labels, value: number) => void) => void
+  ): void {
     this.node(Gauge, name, help, labelNames, read)
   }
 
@@ -127,7 +130,7 @@ export class GatewayMetrics {
 
   private perTenant (
     type: 'gauge' | 'counter', name: string, help: string, labelNames: string[],
-    read: (metrics: TenantMetrics, emit: (labels: Labels, value: number) => void) => void,
+    read: (metrics: TenantMetrics, emit: (labels: Labels, value: number) => void) => void
   ): void {
     this.node(type === 'gauge' ? Gauge : Counter, name, help, ['tenant', ...labelNames], emit => {
       for (const [tenant, metrics] of this.tenants) read(metrics, (labels, value) => emit({ tenant, ...labels }, value))
@@ -136,7 +139,7 @@ export class GatewayMetrics {
 
   private node (
     Type: typeof Gauge | typeof Counter, name: string, help: string, labelNames: string[],
-    read: (emit: (labels: Labels, value: number) => void) => void,
+    read: (emit: (labels: Labels, value: number) => void) => void
   ): void {
     const metric: Gauge | Counter = new Type({
       name: `mics_${name}`,
@@ -152,7 +155,7 @@ export class GatewayMetrics {
 }
 
 function each<K extends string | number> (
-  counts: Counts<K>, labels: (key: K) => Labels, emit: (labels: Labels, value: number) => void,
+  counts: Counts<K>, labels: (key: K) => Labels, emit: (labels: Labels, value: number) => void
 ): void {
   for (const [key, count] of counts.entries()) emit(labels(key), count)
 }

@@ -39,7 +39,7 @@ export class OfflineBuffer {
   constructor (
     private readonly limits: OfflineLimits,
     private readonly metrics: GatewayMetrics,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = Date.now
   ) {}
 
   /** Keeps an entry. False: the buffer is switched off, or the message alone passes a limit. */
@@ -71,7 +71,9 @@ export class OfflineBuffer {
    * should the device's socket not take it.
    * @param isOnline whether another device of the user is connected
    */
-  take (tenantId: string, userId: string, deviceId: string, isOnline: (deviceId: string) => boolean): OfflineEntry | undefined {
+  take (
+    tenantId: string, userId: string, deviceId: string, isOnline: (deviceId: string) => boolean
+  ): OfflineEntry | undefined {
     const tenant = this.tenants.get(tenantId)
     const entries = tenant?.users.get(userId)?.entries
     if (tenant === undefined || entries === undefined) return undefined
@@ -100,17 +102,13 @@ export class OfflineBuffer {
   sweep (): void {
     const now = this.now()
     for (const tenant of this.tenants.values()) {
-      for (let entry = tenant.arrivals.oldest; entry !== undefined && entry.expiresAt <= now; entry = tenant.arrivals.oldest) {
-        this.evict(tenant, entry, 'expired')
-      }
+      this.evictWhile(tenant, oldest => oldest.expiresAt <= now, 'expired')
     }
   }
 
   removeTenant (tenantId: string): void {
     const tenant = this.tenants.get(tenantId)
-    for (let entry = tenant?.arrivals.oldest; tenant !== undefined && entry !== undefined; entry = tenant.arrivals.oldest) {
-      this.evict(tenant, entry, 'tenant_removed')
-    }
+    if (tenant !== undefined) this.evictWhile(tenant, () => true, 'tenant_removed')
   }
 
   private insert (tenant: TenantBuffer, entry: OfflineEntry): void {
@@ -132,6 +130,14 @@ export class OfflineBuffer {
     tenant.arrivals.remove(entry)
     this.account(tenant, entry, -1)
     if (tenant.users.size === 0) this.tenants.delete(entry.tenantId)
+  }
+
+  private evictWhile (tenant: TenantBuffer, goes: (oldest: OfflineEntry) => boolean, reason: OfflineEviction): void {
+    let oldest = tenant.arrivals.oldest
+    while (oldest !== undefined && goes(oldest)) {
+      this.evict(tenant, oldest, reason)
+      oldest = tenant.arrivals.oldest
+    }
   }
 
   private evict (tenant: TenantBuffer, entry: OfflineEntry, reason: OfflineEviction): void {

@@ -61,7 +61,9 @@ export class Router {
     return outcome
   }
 
-  private reach (from: Session, delivery: Delivery, userId: string, outcome: DeliveryOutcome, mayBuffer: boolean): void {
+  private reach (
+    from: Session, delivery: Delivery, userId: string, outcome: DeliveryOutcome, mayBuffer: boolean
+  ): void {
     if (this.toDevices(from, delivery, userId)) outcome.delivered++
     else if (mayBuffer && this.keep(from, delivery, userId)) outcome.buffered++
     else {

@@ -3,7 +3,11 @@ export class Turn {
   private next?: Turn
   private step?: () => void | Promise<void>
 
-  constructor (private readonly turns: Map<string, Turn>, private readonly conversation: string, private isFirst: boolean) {}
+  constructor (
+    private readonly turns: Map<string, Turn>,
+    private readonly conversation: string,
+    private isFirst: boolean
+  ) {}
 
   /** Runs `step` as soon as every earlier turn of the conversation has ended; then ends this one. */
   take (step: () => void | Promise<void>): void {

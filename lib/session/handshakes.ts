@@ -4,6 +4,7 @@ import { equals } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { HandshakeGate } from '../admission/handshake-gate.js'
 import { refuseConnection } from '../admission/admission.js'
+import type { TenantSettings } from '../config/gateway-config.js'
 import { TenantRuntimeConfigSchema, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Lifecycle } from '../lifecycle/lifecycle.js'
@@ -12,7 +13,7 @@ import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
 import { InvalidRuntimeConfigError, type Tenant } from '../tenants/tenant.js'
 import type { ConnectParams } from './connect-params.js'
-import { Session, type SessionDeps } from './session.js'
+import { Session, type SessionDeps, type SessionIdentity } from './session.js'
 
 /** Bytes a client may send before it is let in; then reading pauses until it is. */
 const MAX_EARLY_BYTES = 64 * 1024
@@ -61,20 +62,25 @@ export class Handshakes {
     try {
       const admitted = await this.admit(params, order, traceId)
       if (ws.readyState !== ws.OPEN) return
-      if (admitted instanceof Refusal) return this.refuse(ws, params, traceId, admitted)
+      if (admitted instanceof Refusal) {
+        receive = ignore
+        return this.refuse(ws, params, traceId, admitted)
+      }
       const session = new Session(deps, ws, socket, admitted)
       session.start()
-      deps.log.info({ tenantId: session.tenantId, userId: session.userId, deviceId: session.deviceId, traceId }, 'client connected')
+      deps.log.info(session.logFields(), 'client connected')
       ws.resume()
       receive = session.receive.bind(session)
       for (const [data, isBinary] of early.splice(0)) session.receive(data, isBinary)
     } catch (error) {
       deps.log.error({ err: error, tenantId: params.tenantId, traceId }, 'handshake failed unexpectedly')
+      receive = ignore
+      ws.resume()
       ws.close(CloseCode.UNAVAILABLE, 'internal error')
     }
   }
 
-  private async admit (params: ConnectParams, order: number, traceId: string): Promise<Refusal | ConstructorParameters<typeof Session>[3]> {
+  private async admit (params: ConnectParams, order: number, traceId: string): Promise<Refusal | SessionIdentity> {
     const { tenants, gate, auth, connections, lifecycle, gatewayMetrics } = this.deps
     const { tenantId, token } = params
     if (tenantId === '') return new Refusal(CloseCode.UNKNOWN_TENANT, 'missing tenantId')
@@ -118,7 +124,7 @@ export class Handshakes {
     return { tenant, runtime, userId, deviceId, traceId, order, metrics }
   }
 
-  private settingsOf (tenant: Tenant, runtime: TenantRuntimeConfig | undefined): ReturnType<Tenant['settingsFor']> | Refusal {
+  private settingsOf (tenant: Tenant, runtime: TenantRuntimeConfig | undefined): TenantSettings | Refusal {
     try {
       return tenant.settingsFor(runtime)
     } catch (error) {
@@ -130,7 +136,8 @@ export class Handshakes {
   /** The hook answered, but with something that cannot be used: that is the tenant's to mend, and the log says what. */
   private badAnswer (tenantId: string, problem: string): Refusal {
     const { throttledLog, log } = this.deps
-    throttledLog.log(`bad auth answer ${tenantId} ${problem}`, log.warn.bind(log), { tenantId, problem }, 'auth hook gave an unusable answer')
+    throttledLog.log(`bad auth answer ${tenantId} ${problem}`, log.warn.bind(log), { tenantId, problem },
+      'auth hook gave an unusable answer')
     return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
   }
 
@@ -148,7 +155,12 @@ export class Handshakes {
     const { code, reason } = refusal
     const tenantId = tenants.get(params.tenantId) === undefined ? NO_TENANT : params.tenantId
     gatewayMetrics.tenant(tenantId).closes.add(code)
-    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason, traceId }, 'connection refused')
+    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason, traceId },
+      'connection refused')
+    // It may have been paused for early frames; the peer's own close frame must be read for the socket to end.
+    ws.resume()
     ws.close(code, closeReason(reason))
   }
 }
+
+function ignore (): void {}

@@ -48,8 +48,11 @@ export class MessagePipeline {
     if (message.timestampMs === 0n) message.timestampMs = BigInt(this.deps.now())
 
     const problem = this.problemOf(message)
-    metrics.messages.add(problem !== undefined ? 'invalid' : message.msgType === MessageType.GROUP_CHAT ? 'group' : 'single')
-    if (problem !== undefined) return this.fail(session, message, problem)
+    if (problem !== undefined) {
+      metrics.messages.add('invalid')
+      return this.fail(session, message, problem)
+    }
+    metrics.messages.add(message.msgType === MessageType.GROUP_CHAT ? 'group' : 'single')
 
     if (!rateLimit.take(tenantId, settings.tenantMaxMessageQps)) {
       metrics.rateLimited.add('message_qps')
@@ -75,7 +78,9 @@ export class MessagePipeline {
     return message.msgBody.length > this.deps.maxMessageBytes ? AckReason.BODY_TOO_LARGE : undefined
   }
 
-  private answerRepeat (session: Session, message: Message, reservation: Exclude<Reservation, { kind: 'first' }>): void {
+  private answerRepeat (
+    session: Session, message: Message, reservation: Exclude<Reservation, { kind: 'first' }>
+  ): void {
     session.metrics.dedupHits.add(reservation.kind)
     switch (reservation.kind) {
       case 'duplicate':
@@ -127,7 +132,9 @@ export class MessagePipeline {
     if (members === undefined) return ALLOWED
     if (!members.ok) return { allowed: false, reason: AckReason.MEMBERS_UNAVAILABLE }
     if (members.value.count === 0) return { allowed: false, reason: AckReason.MEMBERS_EMPTY }
-    if (members.value.count > this.deps.groupMembersMaxUsers) return { allowed: false, reason: AckReason.GROUP_TOO_LARGE }
+    if (members.value.count > this.deps.groupMembersMaxUsers) {
+      return { allowed: false, reason: AckReason.GROUP_TOO_LARGE }
+    }
     return { allowed: true, members: members.value }
   }
 

@@ -13,7 +13,7 @@ export type OfflinePullHooks = Pick<HooksClient, 'getOfflineMessages'>
  */
 export async function * pullOfflineMessages (
   hooks: OfflinePullHooks, settings: TenantSettings,
-  who: { tenantId: string, userId: string, deviceId: string, traceId: string },
+  who: { tenantId: string, userId: string, deviceId: string, traceId: string }
 ): AsyncGenerator<MessageRequest> {
   let cursor = ''
   for (let page = 0; page < MAX_PAGES; page++) {

@@ -9,6 +9,7 @@ import { Outbound } from '../connections/outbound.js'
 import { ServerFrameSchema } from '../gen/mics/message/v1/message_pb.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
+import { HOOK_TIMEOUT_MS } from '../hooks/hooks-client.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
@@ -90,7 +91,12 @@ export class Session {
   private onIdle?: () => void
   private onRoom?: () => void
 
-  constructor (private readonly deps: SessionDeps, private readonly ws: WebSocket, socket: Duplex, identity: SessionIdentity) {
+  constructor (
+    private readonly deps: SessionDeps,
+    private readonly ws: WebSocket,
+    socket: Duplex,
+    identity: SessionIdentity
+  ) {
     this.tenantId = identity.tenant.id
     this.userId = identity.userId
     this.deviceId = identity.deviceId
@@ -101,7 +107,9 @@ export class Session {
     this.runtime = identity.runtime
     this.resolved = identity.tenant.settingsFor(identity.runtime)
     this.lastFrameAt = deps.now()
-    this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, { written: cargo => this.onWritten(cargo) })
+    this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, {
+      written: cargo => this.onWritten(cargo),
+    })
   }
 
   /** The settings in force: the auth hook's, within the tenant's configuration as it is now. */
@@ -135,8 +143,11 @@ export class Session {
       },
     })))
     former?.close(CloseCode.REPLACED, 'replaced by a newer connection of this device')
-    if (this.settings.offlineUseHookPull) this.pull()
-    else this.schedule()
+    if (this.settings.offlineUseHookPull) {
+      this.pull().catch(err => this.deps.log.error({ ...this.logFields(), err }, 'pulling offline messages failed'))
+    } else {
+      this.schedule()
+    }
   }
 
   // --- frames in
@@ -216,7 +227,8 @@ export class Session {
     if (this.replaying) {
       const { tenantId, userId, deviceId } = this
       const anyDeviceInstead = this.deps.connections.ofUser(tenantId, userId).length === 1
-      if (this.deps.offline.add({ tenantId, userId, deviceId, delivery, expiresAt: this.expiry(), anyDeviceInstead })) {
+      const expiresAt = this.expiry()
+      if (this.deps.offline.add({ tenantId, userId, deviceId, delivery, expiresAt, anyDeviceInstead })) {
         this.metrics.offlineBuffered++
         return
       }
@@ -280,10 +292,9 @@ export class Session {
       this.pullHolds = false
       this.schedule()
     }
-    const timer = setTimeout(release, 150)
+    const timer = setTimeout(release, HOOK_TIMEOUT_MS)
     try {
-      const { tenantId, userId, deviceId, traceId } = this
-      for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, { tenantId, userId, deviceId, traceId })) {
+      for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, this)) {
         const delivery = new Delivery(message, 0)
         while (!this.closed && !this.outbound.hasRoom(delivery.frame.length)) {
           await new Promise<void>(resolve => { this.onRoom = resolve })
@@ -317,8 +328,7 @@ export class Session {
   close (code: CloseCode, reason: string): void {
     if (this.closed) return
     this.leave(code)
-    this.deps.log.info({ tenantId: this.tenantId, userId: this.userId, deviceId: this.deviceId, traceId: this.traceId, code, reason },
-      'connection closed by the gateway')
+    this.deps.log.info({ ...this.logFields(), code, reason }, 'connection closed by the gateway')
     // The peer's own close frame must be read for the socket to end.
     this.ws.resume()
     this.ws.close(code, closeReason(reason))
@@ -334,8 +344,7 @@ export class Session {
   private onSocketClosed (code: number): void {
     if (!this.closed) {
       this.leave(code)
-      this.deps.log.info({ tenantId: this.tenantId, userId: this.userId, deviceId: this.deviceId, traceId: this.traceId, code },
-        'connection closed by the client')
+      this.deps.log.info({ ...this.logFields(), code }, 'connection closed by the client')
     }
     this.save(this.outbound.unconfirmed())
   }
@@ -369,6 +378,12 @@ export class Session {
     }
     // Whoever is connected may be the one it now belongs to.
     if (offline.holdsFor(tenantId, userId)) for (const other of online) other.wake()
+  }
+
+  /** Who this is, for a log line. */
+  logFields (): { tenantId: string, userId: string, deviceId: string, traceId: string } {
+    const { tenantId, userId, deviceId, traceId } = this
+    return { tenantId, userId, deviceId, traceId }
   }
 
   private expiry (): number {

@@ -2,17 +2,21 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import {
+  create, fromBinary, toBinary, type DescMessage, type MessageInitShape, type MessageShape
+} from '@bufbuild/protobuf'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
   GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, GetOfflineMessagesRequestSchema,
   GetOfflineMessagesResponseSchema, TenantRuntimeConfigSchema,
-  type AuthRequest, type CheckMessageRequest, type GetGroupMembersRequest, type GetOfflineMessagesRequest, type HookMeta,
+  type HookMeta,
 } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 
 export type Operation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
 
-type Answer<T> = T | Promise<T>
+/** Answers one hook: its request decoded, its response's fields returned. */
+type Hook<Request extends DescMessage, Response extends DescMessage> =
+  (request: MessageShape<Request>) => MessageInitShape<Response> | Promise<MessageInitShape<Response>>
 /** Takes the response over: slow, broken and malicious servers. */
 type RawHandler = (response: ServerResponse, body: Buffer, request: IncomingMessage) => void
 
@@ -34,18 +38,17 @@ export class HookServer {
   readonly groups = new Map<string, string[]>()
   readonly raw = new Map<Operation, RawHandler>()
 
-  auth: (request: AuthRequest) => Answer<MessageInitShape<typeof AuthResponseSchema>> = ({ token, deviceId }) =>
+  auth: Hook<typeof AuthRequestSchema, typeof AuthResponseSchema> = ({ token, deviceId }) =>
     token.startsWith('valid:')
       ? { ok: true, userId: token.slice('valid:'.length), deviceId, config: this.config }
       : { ok: false, reason: 'invalid token' }
 
-  check: (request: CheckMessageRequest) => Answer<MessageInitShape<typeof CheckMessageResponseSchema>> = () => ({ allow: true })
+  check: Hook<typeof CheckMessageRequestSchema, typeof CheckMessageResponseSchema> = () => ({ allow: true })
 
-  members: (request: GetGroupMembersRequest) => Answer<MessageInitShape<typeof GetGroupMembersResponseSchema>> =
-    ({ groupId }) => ({ userIds: this.groups.get(groupId) ?? [] })
+  members: Hook<typeof GetGroupMembersRequestSchema, typeof GetGroupMembersResponseSchema> = ({ groupId }) =>
+    ({ userIds: this.groups.get(groupId) ?? [] })
 
-  offline: (request: GetOfflineMessagesRequest) => Answer<MessageInitShape<typeof GetOfflineMessagesResponseSchema>> =
-    () => ({ ok: true })
+  offline: Hook<typeof GetOfflineMessagesRequestSchema, typeof GetOfflineMessagesResponseSchema> = () => ({ ok: true })
 
   private constructor (private readonly server: Server) {}
 
@@ -86,44 +89,34 @@ export class HookServer {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks)
     const operation = (request.url ?? '').split('/').at(-1) as Operation
-    const answer = await this.answer(operation, body, request, response)
-    if (answer === undefined) return
-    response.writeHead(200, { 'content-type': 'application/protobuf' }).end(answer)
+    switch (operation) {
+      case 'auth':
+        return this.serve(operation, AuthRequestSchema, AuthResponseSchema, this.auth, body, request, response)
+      case 'check-message':
+        return this.serve(operation, CheckMessageRequestSchema, CheckMessageResponseSchema, this.check,
+          body, request, response)
+      case 'get-group-members':
+        return this.serve(operation, GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, this.members,
+          body, request, response)
+      case 'get-offline-messages':
+        return this.serve(operation, GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema, this.offline,
+          body, request, response)
+      default:
+        throw new Error(`no such hook: ${request.url}`)
+    }
   }
 
-  private async answer (operation: Operation, body: Buffer, request: IncomingMessage, response: ServerResponse): Promise<Uint8Array | undefined> {
-    const record = (meta: HookMeta | undefined): void => {
-      this.calls.push({ operation, meta: meta as HookMeta, headers: request.headers, body })
-    }
+  private async serve<Req extends DescMessage, Res extends DescMessage> (
+    operation: Operation, requestSchema: Req, responseSchema: Res, hook: Hook<Req, Res>,
+    body: Buffer, request: IncomingMessage, response: ServerResponse
+  ): Promise<void> {
+    const decoded = fromBinary(requestSchema, body)
+    const { meta } = decoded as unknown as { meta: HookMeta }
+    this.calls.push({ operation, meta, headers: request.headers, body })
     const raw = this.raw.get(operation)
-    switch (operation) {
-      case 'auth': {
-        const decoded = fromBinary(AuthRequestSchema, body)
-        record(decoded.meta)
-        if (raw !== undefined) break
-        return toBinary(AuthResponseSchema, create(AuthResponseSchema, await this.auth(decoded)))
-      }
-      case 'check-message': {
-        const decoded = fromBinary(CheckMessageRequestSchema, body)
-        record(decoded.meta)
-        if (raw !== undefined) break
-        return toBinary(CheckMessageResponseSchema, create(CheckMessageResponseSchema, await this.check(decoded)))
-      }
-      case 'get-group-members': {
-        const decoded = fromBinary(GetGroupMembersRequestSchema, body)
-        record(decoded.meta)
-        if (raw !== undefined) break
-        return toBinary(GetGroupMembersResponseSchema, create(GetGroupMembersResponseSchema, await this.members(decoded)))
-      }
-      case 'get-offline-messages': {
-        const decoded = fromBinary(GetOfflineMessagesRequestSchema, body)
-        record(decoded.meta)
-        if (raw !== undefined) break
-        return toBinary(GetOfflineMessagesResponseSchema, create(GetOfflineMessagesResponseSchema, await this.offline(decoded)))
-      }
-    }
-    if (raw === undefined) throw new Error(`no such hook: ${operation}`)
-    raw(response, body, request)
+    if (raw !== undefined) return raw(response, body, request)
+    const answer = toBinary(responseSchema, create(responseSchema, await hook(decoded)))
+    response.writeHead(200, { 'content-type': 'application/protobuf' }).end(answer)
   }
 }
 

@@ -1,0 +1,71 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { fail } from './failure.js'
+
+type Groups = Record<string, string[]>
+
+interface HookMockCommandOptions {
+  port: number
+  host: string
+  secret?: string
+  members?: Groups
+}
+
+export function hookCommand (): Command {
+  return new Command('hook')
+    .description('try hooks')
+    .addCommand(mockCommand())
+    .addHelpText('after', `
+Examples:
+  $ mics hook mock
+  $ mics hook mock --port 8085 --members team=alice,bob`)
+}
+
+function mockCommand (): Command {
+  return new Command('mock')
+    .description("run the demo tenant's hooks alone, to try a gateway of your own against")
+    .option('-p, --port <number>', 'port to listen on; 0: any free one', parsePort, 8081)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--secret <secret>', 'check the signature of every call with this secret; without it none is checked')
+    .option('--members <group=users...>', 'a group and its members, as group=alice,bob; several may be given', addGroup)
+    .addHelpText('after', `
+It takes the token valid:<user> for <user>, allows every message, and prints each call.
+
+Examples:
+  $ mics hook mock --port 8081
+  $ mics hook mock --secret s3cret --members team=alice,bob --members all=alice,bob,carol
+
+With a gateway beside it:
+  $ TENANT_AUTH_MAP='{"demo":"http://127.0.0.1:8081"}' mics start`)
+    .action(async ({ port, host, secret = '', members = {} }: HookMockCommandOptions) => {
+      try {
+        // Loaded here, so that help need not wait for a web server.
+        const { startHookMock } = await import('../routes/dev/hook-mock.js')
+        const { url, close } = await startHookMock({ host, port, secret, groups: members, log: true })
+        const stop = (): void => { close().catch(fail) }
+        process.once('SIGINT', stop)
+        process.once('SIGTERM', stop)
+        process.stdout.write(`
+  The demo hooks answer at ${url}
+
+  Point a gateway at them: TENANT_AUTH_MAP='${JSON.stringify({ demo: url })}' mics start
+  To stop them, press Ctrl-C.
+
+`)
+      } catch (error) {
+        fail(error)
+      }
+    })
+}
+
+function parsePort (text: string): number {
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('It takes a whole number from 0 to 65535.')
+  return port
+}
+
+function addGroup (text: string, groups: Groups = {}): Groups {
+  const separator = text.indexOf('=')
+  const members = text.slice(separator + 1).split(',').map(member => member.trim())
+  if (separator < 1 || members.includes('')) throw new InvalidArgumentError('It takes group=member,member, such as team=alice,bob.')
+  return { ...groups, [text.slice(0, separator)]: members }
+}

@@ -1,0 +1,10 @@
+import type { GatewayConfig } from './gateway-config.js'
+
+/** What app.ts and every plugin are registered with. */
+export interface AppOptions {
+  config: GatewayConfig
+  /** `mics dev`: the demo page and the demo tenant's hooks are served by this process. Default: false. */
+  embedded?: boolean
+  /** Milliseconds between two looks at the tenants file. Default: 1000. */
+  tenantsFileIntervalMs?: number
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { mics } from './run.js'
+
+const tenants = {
+  TENANT_AUTH_MAP: '{"acme":"http://hooks.acme.example:8081","globex":"https://globex.example"}',
+  TENANT_HOOK_SECRETS: '{"acme":"hunter2"}',
+}
+
+t.test('the effective configuration is a table with secrets masked', async t => {
+  const { stdout, stderr, exitCode } = await mics(['config', 'check'], {
+    ...tenants,
+    PORT: '9000',
+    REDIS__CONNECTION: 'redis://user:hunter2@redis:6379/1?password=hunter2',
+    CLUSTER_GRPC_TOKEN: 'hunter2',
+  })
+  t.equal(exitCode, 0)
+  t.equal(stderr, '')
+  t.match(stdout, /^PORT +9000 +\(environment\)$/m)
+  t.match(stdout, /^DRAIN_TIMEOUT_SECONDS +10 +\(default\)$/m)
+  t.match(stdout, /^TENANT_HOOK_SECRETS +\*\*\*\* +\(environment\)$/m)
+  t.match(stdout, /^CLUSTER_GRPC_TOKEN +\*\*\*\* +\(environment\)$/m)
+  t.match(stdout, /^REDIS__CONNECTION +redis:\/\/user:\*\*\*\*@redis:6379\/1\?\*\*\*\* +\(environment\)$/m)
+  t.match(stdout, /^KAFKA__BOOTSTRAP_SERVERS +- +\(default\)$/m)
+  t.notMatch(stdout, /^(REDIS_URL|KAFKA_BROKERS) /m, 'one name a setting')
+  t.match(stdout, /^Tenants: 2\n {2}acme +http:\/\/hooks\.acme\.example:8081 +secret: set +hook concurrency: 32$/m)
+  t.match(stdout, /^ {2}globex +https:\/\/globex\.example +secret: none/m)
+  t.notMatch(stdout, 'hunter2')
+})
+
+t.test('--json prints the same for programs', async t => {
+  const { stdout, exitCode } = await mics(['config', 'check', '--json'], { ...tenants, REDIS_ULR: 'x', HOOK_SIGN_REQUIRED: '1' })
+  t.equal(exitCode, 0)
+  const { ok, variables, tenants: shown, warnings } = JSON.parse(stdout)
+  t.equal(ok, true)
+  t.strictSame(variables.find(({ name }: { name: string }) => name === 'HOOK_SIGN_REQUIRED'), { name: 'HOOK_SIGN_REQUIRED', value: true, source: 'environment' })
+  t.match(shown, [{ id: 'acme', secret: 'set', hookMaxConcurrency: 32 }, { id: 'globex', secret: 'none' }])
+  t.match(warnings, [/^REDIS_ULR is set.*did you mean REDIS_URL\?$/, /^tenant globex has no secret but its hooks must be signed/])
+  t.notMatch(stdout, 'hunter2')
+})
+
+t.test('the tenants file is read too', async t => {
+  const path = join(t.testdir({
+    'tenants.yaml': 'tenants: { acme: { authUrl: "http://acme", secret: hunter2, hookMaxConcurrency: 7 } }',
+    'broken.yaml': 'tenants: { acme: { secret: hunter2 }, globex: { authUrl: "ftp://x" } }',
+  }), 'tenants.yaml')
+  const good = await mics(['config', 'check'], { TENANTS_FILE: path })
+  t.match(good, { exitCode: 0, stdout: /^ {2}acme +http:\/\/acme +secret: set +hook concurrency: 7$/m })
+
+  const broken = await mics(['config', 'check', '--json'], { TENANTS_FILE: path.replace('tenants.yaml', 'broken.yaml') })
+  t.equal(broken.exitCode, 2)
+  t.match(broken.stderr, /2 problems in the configuration:\n.*tenants\.acme\.authUrl: is missing\n.*tenants\.globex\.authUrl: does not begin/)
+  t.match(JSON.parse(broken.stdout), { ok: false, problems: [{ variable: 'TENANTS_FILE' }, { variable: 'TENANTS_FILE' }] })
+  t.notMatch(broken.stdout + broken.stderr, 'hunter2')
+})
+
+t.test('every problem is on stderr at once, with exit code 2 and no stack trace', async t => {
+  const { stdout, stderr, exitCode } = await mics(['config', 'check'], { PORT: 'x', LOG_LEVEL: 'y' })
+  t.equal(exitCode, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /^3 problems in the configuration:\n {2}PORT: .*\n {2}LOG_LEVEL: .*\n {2}TENANT_AUTH_MAP: no tenants/)
+  t.notMatch(stderr, /^ +at /m)
+})
+
+t.test('--embedded needs no tenants', async t => {
+  const { stdout, exitCode } = await mics(['config', 'check', '--embedded'])
+  t.equal(exitCode, 0)
+  t.match(stdout, 'Tenants: the demo tenant only')
+})

@@ -1,0 +1,42 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import t from 'tap'
+import { describeFailure } from '../../cli/failure.js'
+import { mics } from './run.js'
+
+t.test('start without a configuration says what is missing and where to look', async t => {
+  const { stdout, stderr, exitCode } = await mics(['start'], { PORT: '70000' })
+  t.equal(exitCode, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /^2 problems in the configuration:\n {2}PORT: "70000".*\n {2}TENANT_AUTH_MAP: no tenants.*\n.*mics config check --help\n$/)
+})
+
+t.test('a bad --port is told like a bad PORT', async t => {
+  for (const command of ['dev', 'start']) {
+    const { stderr, exitCode } = await mics([command, '--port', 'abc'], { TENANT_AUTH_MAP: 'a=http://a' })
+    t.equal(exitCode, 2)
+    t.match(stderr, /^A problem in the configuration:\n {2}PORT: "abc" is not allowed/)
+  }
+})
+
+t.test('a port in use is one line that says what to do', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+
+  const { stderr, exitCode } = await mics(['hook', 'mock', '--port', String(port)])
+  t.equal(exitCode, 1)
+  t.equal(stderr, `port ${port} is in use by another process; stop that one, or choose another with PORT or --port (NODE_PORT for peers)\n`)
+})
+
+t.test('other addresses that cannot be listened on are told by name', async t => {
+  const error = (code: string, rest = {}) => Object.assign(new Error('no'), { code, syscall: 'listen', ...rest })
+  t.match(describeFailure(error('EACCES', { port: 80 })), { text: /^port 80 may not be used/, exitCode: 1 })
+  t.match(describeFailure(error('EADDRNOTAVAIL', { address: '1.2.3.4', port: 80 })), { text: /^HOST 1\.2\.3\.4 is not an address/ })
+  t.match(describeFailure(error('ENOTFOUND', { syscall: 'getaddrinfo' })), { text: /^HOST is not an address of this machine/ })
+})
+
+t.test('a fault of ours keeps its stack trace', async t => {
+  t.match(describeFailure(new TypeError('oops')), { text: /^TypeError: oops\n +at /, exitCode: 1 })
+})

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { mics } from './run.js'
+
+t.test('every command has help with examples', async t => {
+  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock']) {
+    const { stdout, stderr, exitCode } = await mics([...command.split(' ').filter(Boolean), '--help'])
+    t.equal(exitCode, 0, command)
+    t.match(stdout, `Usage: mics ${command}`.trim())
+    t.match(stdout, /Examples:\n {2}\$ /)
+    t.equal(stderr, '')
+  }
+})
+
+t.test('the version is the package\'s', async t => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  t.equal((await mics(['--version'])).stdout, `${version}\n`)
+})
+
+t.test('an unknown command is an error that points to the help', async t => {
+  const { stderr, exitCode } = await mics(['strat'])
+  t.match(stderr, /unknown command 'strat'.*--help/s)
+  t.equal(exitCode, 1)
+})

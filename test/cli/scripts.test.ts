@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** A project of a few lines with this one's scripts and, where asked for, its packages. */
+function project (t: Test, { packages = true } = {}): string {
+  // Not in the test's own folder: that is within this project, whose packages would be found from there.
+  const folder = mkdtempSync(join(tmpdir(), 'mics-scripts-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(folder, 'server.ts'), 'export const server: number = 1\n')
+  mkdirSync(join(folder, 'scripts'))
+  for (const name of ['build.js', 'build-if-stale.js', 'check-generated.js']) {
+    cpSync(join(root, 'scripts', name), join(folder, 'scripts', name))
+  }
+  for (const name of ['tsconfig.json', 'tsconfig.build.json']) cpSync(join(root, name), join(folder, name))
+  mkdirSync(join(folder, 'cli'))
+  mkdirSync(join(folder, 'routes/dev/page'), { recursive: true })
+  writeFileSync(join(folder, 'cli/mics.ts'), "#!/usr/bin/env node\nconsole.log('built')\nexport {}\n")
+  writeFileSync(join(folder, 'routes/dev/page/index.html'), '<!doctype html>')
+  if (packages) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}
+
+function run (folder: string, script: string) {
+  return spawnSync(process.execPath, [join(folder, 'scripts', script)], { cwd: folder, encoding: 'utf8' })
+}
+
+t.test('build compiles, copies the page and makes the command executable', async t => {
+  const folder = project(t)
+  mkdirSync(join(folder, 'dist'))
+  writeFileSync(join(folder, 'dist/old.js'), '')
+  t.match(run(folder, 'build.js'), { status: 0 })
+  t.notOk(existsSync(join(folder, 'dist/old.js')), 'what was there before is gone')
+  t.ok(existsSync(join(folder, 'dist/routes/dev/page/index.html')))
+  t.equal(spawnSync(join(folder, 'dist/cli/mics.js'), { encoding: 'utf8' }).stdout, 'built\n')
+})
+
+t.test('a build that fails leaves nothing that could be started', async t => {
+  const folder = project(t)
+  writeFileSync(join(folder, 'server.ts'), 'export const server: number = "one"\n')
+  t.match(run(folder, 'build.js'), { status: 1, stdout: /server\.ts/, stderr: /The build failed/ })
+  t.notOk(existsSync(join(folder, 'dist/cli/mics.js')))
+  t.equal(run(folder, 'build-if-stale.js').status, 1)
+})
+
+t.test('build-if-stale builds where sources are newer, and only there', async t => {
+  const folder = project(t)
+  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
+  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
+
+  const future = new Date(Date.now() + 60_000)
+  utimesSync(join(folder, 'routes/dev/page/index.html'), future, future)
+  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
+})
+
+t.test('without TypeScript a built project goes on, and another says what to do', async t => {
+  const folder = project(t, { packages: false })
+  t.match(run(folder, 'build-if-stale.js'), { status: 1, stderr: /TypeScript is not installed to build it: run `npm ci`/ })
+  mkdirSync(join(folder, 'dist/cli'), { recursive: true })
+  writeFileSync(join(folder, 'dist/cli/mics.js'), '')
+  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
+})
+
+t.test('generated code that is not what proto says is found, and left as it is', async t => {
+  const folder = project(t)
+  for (const name of ['proto', 'lib/gen', 'buf.yaml', 'buf.gen.yaml']) cpSync(join(root, name), join(folder, name), { recursive: true })
+  t.match(run(folder, 'check-generated.js'), { status: 0, stderr: '' })
+
+  const generated = join(folder, 'lib/gen/mics/hook/v1/hook_pb.ts')
+  appendFileSync(generated, '// edited\n')
+  writeFileSync(join(folder, 'lib/gen/extra.ts'), '')
+  t.match(run(folder, 'check-generated.js'), {
+    status: 1,
+    stderr: /run npm run generate, and commit what it changes\.\n {2}lib\/gen\/extra\.ts\n {2}lib\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/,
+  })
+  t.match(readFileSync(generated, 'utf8'), /\/\/ edited\n$/)
+})

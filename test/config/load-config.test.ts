@@ -1,0 +1,239 @@
+import t from 'tap'
+import { ConfigError } from '../../lib/config/config-error.js'
+import type { GatewayConfig } from '../../lib/config/gateway-config.js'
+import { environmentVariables } from '../../lib/config/environment.js'
+import { loadConfig } from '../../lib/config/load-config.js'
+
+const tenants = { TENANT_AUTH_MAP: '{"acme":"http://hooks.acme.example:8081"}' }
+
+function load (env: NodeJS.ProcessEnv): GatewayConfig {
+  return loadConfig({ ...tenants, ...env }, { hostname: 'host-1' })
+}
+
+/** The messages of a refused environment, exactly as given. */
+function problems (env: NodeJS.ProcessEnv, options = {}): string[] {
+  try {
+    loadConfig(env, options)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ message }) => message)
+    throw error
+  }
+  return []
+}
+
+t.test('every field of the configuration has its default', async t => {
+  const expected: GatewayConfig = {
+    nodeId: 'host-1',
+    publicEndpoint: '',
+    host: '0.0.0.0',
+    port: 8080,
+    nodePort: 8081,
+    logLevel: 'info',
+    redisUrl: '',
+    kafkaBrokers: '',
+    tenants: [{ id: 'acme', authUrl: 'http://hooks.acme.example:8081', secret: '' }],
+    tenantsFile: '',
+    hookSignRequired: false,
+    hookMaxConcurrency: 32,
+    hookQueueTimeoutMs: 10,
+    hookBreakerFailureThreshold: 5,
+    hookBreakerOpenMs: 5000,
+    wsKeepaliveIntervalSeconds: 30,
+    maxMessageBytes: 1_048_576,
+    sessionMaxInflight: 32,
+    wsMaxBufferedBytes: 1_048_576,
+    handshakeMaxPerSecond: 500,
+    handshakeMaxInProgress: 512,
+    offlineBufferMaxMessagesPerUser: 128,
+    offlineBufferMaxBytesPerUser: 1_048_576,
+    offlineBufferMaxUsersPerTenant: 10_000,
+    offlineBufferMaxBytesPerTenant: 67_108_864,
+    offlineBufferMaxBytes: 268_435_456,
+    groupRouteChunkSize: 256,
+    groupMembersMaxUsers: 200_000,
+    groupOfflineBufferMaxUsers: 1024,
+    dedupMaxEntriesPerTenant: 250_000,
+    dedupMaxEntries: 1_000_000,
+    metricsMaxTenants: 200,
+    localRouteCacheTtlSeconds: 2,
+    kafkaMaxAttempts: 3,
+    kafkaQueueCapacity: 50_000,
+    kafkaMaxPendingPerTenant: 5000,
+    kafkaRetryBackoffMs: 50,
+    grpcBreakerFailureThreshold: 5,
+    grpcBreakerOpenMs: 5000,
+    clusterGrpcToken: '',
+    drainTimeoutSeconds: 10,
+  }
+  t.strictSame(load({}), expected)
+})
+
+t.test('an empty variable counts as not set', async t => {
+  const empty = Object.fromEntries(environmentVariables.map(({ name }) => [name, '']))
+  t.strictSame(loadConfig({ ...empty, ...tenants, PORT: ' ' }, { hostname: 'host-1' }), load({}))
+})
+
+t.test('every number is taken at both ends of its range and refused beyond', async t => {
+  for (const variable of environmentVariables) {
+    if (variable.type !== 'integer') continue
+    const { name, min, max } = variable
+    for (const good of [min, max]) t.doesNotThrow(() => load({ [name]: String(good) }), `${name}=${good}`)
+    for (const bad of [min - 1, max + 1, 'abc', '1.5', '1e3', '0x10', '1_000', 'Infinity']) {
+      t.match(problems({ ...tenants, [name]: String(bad) }), [
+        new RegExp(`^${name}: "${bad}" is not allowed; it takes a whole number from ${min} to ${max}$`)
+      ], `${name}=${bad}`)
+    }
+    t.equal(load({ [name]: String(max) })[variable.field], max)
+  }
+})
+
+t.test('a zero that stands for something else is resolved', async t => {
+  t.equal(load({ MAX_MESSAGE_BYTES: '0' }).maxMessageBytes, 67_108_864)
+  t.equal(load({ HOOK_BREAKER_OPEN_MS: '0' }).hookBreakerOpenMs, 1)
+  t.equal(load({ PORT: '0' }).port, 0)
+  t.equal(load({ OFFLINE_BUFFER_MAX_MESSAGES_PER_USER: '0' }).offlineBufferMaxMessagesPerUser, 0)
+})
+
+t.test('a yes or no is true, false, 1 or 0', async t => {
+  for (const yes of ['true', '1', 'TRUE', ' true ']) t.equal(load({ HOOK_SIGN_REQUIRED: yes }).hookSignRequired, true, yes)
+  for (const no of ['false', '0']) t.equal(load({ HOOK_SIGN_REQUIRED: no }).hookSignRequired, false, no)
+  t.strictSame(problems({ ...tenants, HOOK_SIGN_REQUIRED: 'yes' }),
+    ['HOOK_SIGN_REQUIRED: "yes" is not allowed; it takes true, false, 1 or 0'])
+})
+
+t.test('texts are taken where they have the right form', async t => {
+  const good: [string, string][] = [
+    ['NODE_ID', 'node-1.eu_2'], ['HOST', '::'], ['HOST', '127.0.0.1'], ['HOST', 'localhost'], ['LOG_LEVEL', 'silent'],
+    ['PUBLIC_ENDPOINT', 'http://10.0.0.1:8081'], ['CLUSTER_GRPC_TOKEN', 'abc/+=~!'],
+    ['REDIS_URL', 'rediss://user:p%40ss@redis.example:6380/2'], ['KAFKA_BROKERS', 'a:9092,[::1]:9093'],
+  ]
+  for (const [name, value] of good) t.strictSame(problems({ ...tenants, [name]: value }), [], `${name}=${value}`)
+
+  const bad: [string, string][] = [
+    ['NODE_ID', 'two words'], ['HOST', 'http://x'], ['LOG_LEVEL', 'loud'], ['PUBLIC_ENDPOINT', '10.0.0.1:8081'],
+    ['PUBLIC_ENDPOINT', 'http://user:pass@x'], ['REDIS_URL', 'http://x'], ['REDIS_URL', 'redis:6379,password=x'],
+    ['REDIS_URL', 'redis://x/db'], ['REDIS_URL', 'redis:99999'], ['KAFKA_BROKERS', 'a:9092,'], ['KAFKA_BROKERS', 'a:0'],
+    ['CLUSTER_GRPC_TOKEN', 'two words'], ['CLUSTER_GRPC_TOKEN', 'token\n'],
+  ]
+  for (const [name, value] of bad) {
+    t.match(problems({ ...tenants, [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
+  }
+})
+
+t.test('Redis and Kafka have two names each', async t => {
+  t.equal(load({ REDIS__CONNECTION: 'redis:6380' }).redisUrl, 'redis://redis:6380')
+  t.equal(load({ REDIS_URL: 'redis' }).redisUrl, 'redis://redis:6379')
+  t.equal(load({ REDIS_URL: 'redis://:x@redis:6379/1' }).redisUrl, 'redis://:x@redis:6379/1')
+  t.equal(load({ KAFKA__BOOTSTRAP_SERVERS: 'a:1, b' }).kafkaBrokers, 'a:1,b:9092')
+  t.equal(load({ KAFKA_BROKERS: 'a:1' }).kafkaBrokers, 'a:1')
+
+  t.equal(load({ REDIS__CONNECTION: 'redis:6379', REDIS_URL: 'redis://redis:6379' }).redisUrl, 'redis://redis:6379', 'both alike')
+  t.strictSame(problems({ ...tenants, REDIS__CONNECTION: 'one:6379', REDIS_URL: 'redis://:secret@two', KAFKA__BOOTSTRAP_SERVERS: 'a', KAFKA_BROKERS: 'b' }), [
+    'REDIS__CONNECTION: REDIS_URL has a different value, and they are two names of one setting; set only one of them',
+    'KAFKA__BOOTSTRAP_SERVERS: KAFKA_BROKERS has a different value, and they are two names of one setting; set only one of them',
+  ])
+})
+
+t.test('tenants come as JSON or as a list', async t => {
+  const expected = [
+    { id: 't1', authUrl: 'http://hook:8081', secret: 's=1', hookMaxConcurrency: 16 },
+    { id: 't2', authUrl: 'https://hook/base/', secret: '' },
+  ]
+  t.strictSame(loadConfig({
+    TENANT_AUTH_MAP: '{"t1":"http://hook:8081","t2":"https://hook/base/"}',
+    TENANT_HOOK_SECRETS: '{"t1":"s=1"}',
+    TENANT_HOOK_MAX_CONCURRENCY: '{"t1":16}',
+  }).tenants, expected)
+  t.strictSame(loadConfig({
+    TENANT_AUTH_MAP: 't1=http://hook:8081, t2=https://hook/base/',
+    TENANT_HOOK_SECRETS: 't1=s=1',
+    TENANT_HOOK_MAX_CONCURRENCY: 't1=16',
+  }).tenants, expected)
+})
+
+t.test('a tenant named like a property of every object is a tenant like any other', async t => {
+  const { tenants } = loadConfig({ TENANT_AUTH_MAP: '{"constructor":"http://a","__proto__":"http://b"}', TENANT_HOOK_SECRETS: '{"__proto__":"s"}' })
+  t.strictSame(tenants, [
+    { id: 'constructor', authUrl: 'http://a', secret: '' },
+    { id: '__proto__', authUrl: 'http://b', secret: 's' },
+  ])
+})
+
+t.test('what is wrong with a tenant is said by name', async t => {
+  t.match(problems({
+    TENANT_AUTH_MAP: '{"a":"ftp://x","b":3,"c d":"http://x"}',
+    TENANT_HOOK_SECRETS: '{"a":7}',
+    TENANT_HOOK_MAX_CONCURRENCY: '{"a":0}',
+  }), [
+    /^TENANT_AUTH_MAP: "c d" is not a tenant id; it takes 1 to 128 letters/,
+    /^TENANT_AUTH_MAP: the URL of tenant "a" does not begin with http/,
+    /^TENANT_AUTH_MAP: the URL of tenant "b" is not text/,
+    /^TENANT_HOOK_SECRETS: the secret of tenant "a" is not text; put it in quotes$/,
+    /^TENANT_HOOK_MAX_CONCURRENCY: the value of tenant "a" is not allowed; it takes a whole number from 1 to 10000$/,
+  ])
+  t.match(problems({ TENANT_AUTH_MAP: '{"a":"http://x"' }), [/^TENANT_AUTH_MAP: begins like JSON but is not/])
+  t.match(problems({ TENANT_AUTH_MAP: '{"a":"http://x","a":"http://y"}' }), [/^TENANT_AUTH_MAP: names a tenant twice/])
+  t.match(problems({ TENANT_AUTH_MAP: 'a=http://x,a=http://y' }), [/^TENANT_AUTH_MAP: names a tenant twice/])
+  t.match(problems({ TENANT_AUTH_MAP: 'http://x' }), [/^TENANT_AUTH_MAP: is neither a JSON object nor a list/])
+  t.match(problems({ ...tenants, TENANT_HOOK_SECRETS: '{"other":"s"}', TENANT_HOOK_MAX_CONCURRENCY: '{"third":1}' }), [
+    /^TENANT_HOOK_SECRETS: tenant "other" is not in TENANT_AUTH_MAP/,
+    /^TENANT_HOOK_MAX_CONCURRENCY: tenant "third" is not in TENANT_AUTH_MAP/,
+  ])
+})
+
+t.test('the tenants file and the variables exclude each other', async t => {
+  t.equal(loadConfig({ TENANTS_FILE: '/etc/mics/tenants.yaml' }).tenantsFile, '/etc/mics/tenants.yaml')
+  t.match(problems({ ...tenants, TENANTS_FILE: 'x', TENANT_HOOK_SECRETS: '{"acme":"s"}' }), [
+    /^TENANT_AUTH_MAP: TENANTS_FILE is set too/,
+    /^TENANT_HOOK_SECRETS: TENANTS_FILE is set too/,
+  ])
+})
+
+t.test('without tenants the problem says what to set, and embedded mode needs none', async t => {
+  t.match(problems({}), [/^TENANT_AUTH_MAP: no tenants are configured; .*TENANT_AUTH_MAP='\{"acme":"http:.*or set TENANTS_FILE/])
+  t.strictSame(problems({}, { embedded: true }), [])
+  t.strictSame(loadConfig({}, { embedded: true }).tenants, [])
+  t.match(problems({ TENANT_HOOK_SECRETS: '{"x":"s"}' }, { embedded: true }), [/^TENANT_HOOK_SECRETS: tenant "x" is not in/])
+})
+
+t.test('every problem is told at once, a line each', async t => {
+  try {
+    loadConfig({ PORT: 'x', LOG_LEVEL: 'y', HOOK_MAX_CONCURRENCY: '0' })
+    t.fail('it was taken')
+  } catch (error) {
+    t.ok(error instanceof ConfigError)
+    const { message, problems, code } = error as ConfigError
+    t.equal(code, 'MICS_CONFIG_INVALID')
+    t.strictSame(problems.map(({ variable }) => variable), ['PORT', 'LOG_LEVEL', 'TENANT_AUTH_MAP', 'HOOK_MAX_CONCURRENCY'])
+    t.equal(message.split('\n').length, 4)
+  }
+})
+
+t.test('no message repeats a secret', async t => {
+  const secret = 'hunter2'
+  const environments: NodeJS.ProcessEnv[] = [
+    { TENANT_HOOK_SECRETS: `{"acme":"${secret}"` },
+    { TENANT_HOOK_SECRETS: `{"acme":"${secret}",}` },
+    { TENANT_HOOK_SECRETS: secret },
+    { TENANT_HOOK_SECRETS: `${secret}=` },
+    { TENANT_HOOK_SECRETS: `acme=${secret},${secret}` },
+    { TENANT_HOOK_SECRETS: `{"${secret}/+=":"acme"}` },
+    { TENANT_HOOK_SECRETS: `{"acme":["${secret}"]}` },
+    { TENANT_AUTH_MAP: `{"acme":"http://user:${secret}@hook"}` },
+    { PUBLIC_ENDPOINT: `http://user:${secret}@hook` },
+    { REDIS_URL: `redis://:${secret}@@:x` },
+    { REDIS_URL: `redis:6379,password=${secret}` },
+    { REDIS_URL: 'redis://a', REDIS__CONNECTION: `redis://:${secret}@a` },
+    { CLUSTER_GRPC_TOKEN: `${secret} ` + ' x' },
+  ]
+  for (const env of environments) {
+    const told = problems({ ...tenants, ...env })
+    t.equal(told.length > 0, true, JSON.stringify(env))
+    t.notMatch(told.join('\n'), secret)
+  }
+})
+
+t.test('a long value is cut short in the message', async t => {
+  const [message = ''] = problems({ ...tenants, PORT: 'x'.repeat(10_000) })
+  t.ok(message.length < 200, message)
+})

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { largestTenantsFile, loadTenantsFile, readTenantsFile, TenantsFileError } from '../../lib/tenants/tenants-file.js'
+
+function fileOf (t: Test, content: string, name = 'tenants.yaml'): string {
+  return join(t.testdir({ [name]: content }), name)
+}
+
+async function problemsOf (t: Test, content: string): Promise<string[]> {
+  const path = fileOf(t, content)
+  try {
+    await readTenantsFile(path)
+  } catch (error) {
+    if (!(error instanceof TenantsFileError)) throw error
+    t.match(error.message, `${path}: `, 'the message names the file')
+    return error.problems
+  }
+  t.fail('it was taken')
+  return []
+}
+
+const full = `
+tenants:
+  acme:
+    authUrl: http://hooks.acme.example:8081
+    secret: s3cret
+    hookMaxConcurrency: 16
+    defaults: { heartbeatTimeoutSeconds: 60, syncSenderDevices: false, hookBaseUrl: "https://base" }
+    caps: { userMaxConnections: 10 }
+  globex:
+    authUrl: https://globex.example/mics/
+`
+
+const fullTenants = [
+  {
+    id: 'acme',
+    authUrl: 'http://hooks.acme.example:8081',
+    secret: 's3cret',
+    hookMaxConcurrency: 16,
+    defaults: { heartbeatTimeoutSeconds: 60, syncSenderDevices: false, hookBaseUrl: 'https://base' },
+    caps: { userMaxConnections: 10 },
+  },
+  { id: 'globex', authUrl: 'https://globex.example/mics/', secret: '' },
+]
+
+t.test('YAML and JSON are read alike', async t => {
+  t.strictSame(await readTenantsFile(fileOf(t, full)), fullTenants)
+  const tenants = Object.fromEntries(fullTenants.map(({ id, ...tenant }) => [id, tenant]))
+  t.strictSame(await readTenantsFile(fileOf(t, JSON.stringify({ tenants }, null, 2), 'tenants.json')), fullTenants)
+})
+
+t.test('a file of no tenants is one, if it says so', async t => {
+  t.strictSame(await readTenantsFile(fileOf(t, 'tenants: {}')), [])
+  t.strictSame(await problemsOf(t, ''), ['the file: is not allowed; it takes a mapping'])
+  t.strictSame(await problemsOf(t, 'tenants:'), ['tenants: is not allowed; it takes a mapping'])
+  t.strictSame(await problemsOf(t, '{}'), ['tenants: is missing'])
+})
+
+t.test('every problem is told at once with its path', async t => {
+  t.strictSame((await problemsOf(t, `
+version: 1
+tenants:
+  acme:
+    authURL: http://x
+    secret: 12345
+    defaults:
+      heartbeatTimeoutSeconds: 0
+      hookSignRequired: "yes"
+      hookBaseUrl: ftp://x
+    caps:
+      syncSenderDevices: true
+      userMaxConnections: 1.5
+  "no good": { authUrl: "http://x" }
+  globex: { authUrl: "http://user:hunter2@x" }
+  list: []
+`)).toSorted(), [
+    'tenants.acme.authURL: is not a setting here; did you mean authUrl?',
+    'tenants.acme.authUrl: is missing',
+    'tenants.acme.caps.syncSenderDevices: is not a setting here; known are heartbeatTimeoutSeconds, offlineBufferTtlSeconds, tenantMaxConnections, userMaxConnections, tenantMaxMessageQps, hookMaxConcurrency, hookQueueTimeoutMs, hookBreakerOpenMs',
+    'tenants.acme.caps.userMaxConnections: is not allowed; it takes a whole number from 1 to 2147483647',
+    'tenants.acme.defaults.heartbeatTimeoutSeconds: is not allowed; it takes a whole number from 1 to 86400',
+    'tenants.acme.defaults.hookBaseUrl: does not begin with http:// or https://; it takes an http or https URL such as http://hooks.acme.example:8081',
+    'tenants.acme.defaults.hookSignRequired: is not allowed; it takes true or false',
+    'tenants.acme.secret: is not allowed; it takes text; put it in quotes',
+    'tenants.globex.authUrl: contains a user name or a password; calls are signed instead; it takes an http or https URL such as http://hooks.acme.example:8081',
+    'tenants.list: is not allowed; it takes a mapping',
+    'tenants.no\tgood: is not a tenant id; it takes 1 to 128 characters, no control characters, no space at either end',
+    'version: is not a setting here; known are tenants',
+  ])
+})
+
+t.test('what is not YAML is told by line, and no secret near it is shown', async t => {
+  t.strictSame(await problemsOf(t, 'tenants:\n  acme: { authUrl: "http://x" }\n  acme: { authUrl: "http://y" }\n'),
+    ['line 3, column 3: the key appears twice'])
+  const broken = await problemsOf(t, 'tenants:\n  acme:\n    secret: "hunter2\n    authUrl: [\n')
+  t.match(broken[0], /^line \d+, column \d+: is not valid YAML/)
+  t.notMatch(broken.join('\n'), 'hunter2')
+  t.match(await problemsOf(t, 'tenants:\n  acme: *hunter2\n'), [/anchor|not valid YAML/])
+  t.match(await problemsOf(t, 'tenants: {}\n---\ntenants: {}\n'), [/a second document begins/])
+})
+
+t.test('an anchor may be shared by many tenants', async t => {
+  const tenants = Array.from({ length: 500 }, (_, index) => `  t${index}: { authUrl: "http://x", defaults: *common }`)
+  const path = fileOf(t, `tenants:\n  first: { authUrl: "http://x", defaults: &common { userMaxConnections: 3 } }\n${tenants.join('\n')}\n`)
+  const read = await readTenantsFile(path)
+  t.equal(read.length, 501)
+  t.strictSame(read[500]?.defaults, { userMaxConnections: 3 })
+})
+
+t.test('a file that contains itself is refused', async t => {
+  t.equal((await problemsOf(t, 'tenants: &all\n  acme: *all\n')).length > 0, true)
+})
+
+t.test('a hopeless file gets a bounded message', async t => {
+  const path = fileOf(t, `tenants:\n${Array.from({ length: 1000 }, (_, index) => `  t${index}: {}`).join('\n')}`)
+  await t.rejects(readTenantsFile(path), { problems: { length: 1000 }, message: /and 950 more$/ })
+})
+
+t.test('what cannot be read is an error that says why', async t => {
+  const folder = t.testdir({ 'large.yaml': `# ${'x'.repeat(largestTenantsFile)}` })
+  const refused = (name: string, problem: RegExp) => t.rejects(readTenantsFile(join(folder, name)), {
+    name: 'TenantsFileError',
+    code: 'MICS_TENANTS_FILE_INVALID',
+    message: problem,
+  })
+  await refused('missing.yaml', /missing\.yaml: does not exist; set TENANTS_FILE/)
+  await refused('.', /: is not a file$/)
+  await refused('large.yaml', /: is larger than 8 MiB; split/)
+})
+
+t.test('a pipe is refused rather than waited for', { skip: process.platform === 'win32' }, async t => {
+  const path = join(t.testdir({}), 'pipe')
+  execFileSync('mkfifo', [path])
+  await t.rejects(readTenantsFile(path), { message: `${path}: is not a file` })
+})
+
+t.test('the hash tells one content from another', async t => {
+  const folder = t.testdir({ one: full, same: full, other: `${full}#` })
+  const hashOf = async (name: string): Promise<string> => (await loadTenantsFile(join(folder, name))).contentHash
+  t.equal(await hashOf('one'), await hashOf('same'))
+  t.not(await hashOf('one'), await hashOf('other'))
+})
