@@ -3,7 +3,7 @@ import { ConfigError, type ConfigProblem } from './config-error.js'
 import { environmentVariables, largestMessageBytes, takes, type EnvironmentVariable } from './environment.js'
 import { problemsOf } from './environment-schema.js'
 import type { GatewayConfig, TenantConfig } from './gateway-config.js'
-import { parseTenantMap, type TenantMap } from './tenant-map.js'
+import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
 import { normalizeText } from './text-formats.js'
 
 export interface LoadConfigOptions {
@@ -135,7 +135,9 @@ function tenantProblems (
   for (const variable of maps) {
     for (const tenantId of Object.keys(mapOf(values, variable))) {
       if (Object.hasOwn(tenants, tenantId) || bad.has(variable)) continue
-      const tenant = lists.has(variable) ? 'a tenant of the list' : `tenant ${JSON.stringify(tenantId)}`
+      // A list, or a JSON object written the wrong way round, may have a secret where the id belongs.
+      const isNamed = !lists.has(variable) && plainTenantId.test(tenantId)
+      const tenant = isNamed ? `tenant ${JSON.stringify(tenantId)}` : 'one of its tenants'
       problems.push({
         variable,
         message: `${variable}: ${tenant} is not in TENANT_AUTH_MAP; add its URL there, or remove it here`,

@@ -6,9 +6,3 @@ export const tenantIdPattern = '^(?!\\s)[^\\p{Cc}]{1,128}(?<!\\s)$'
 
 /** Completes "a tenant id takes ...". */
 export const tenantIdTakes = '1 to 128 characters, no control characters, no space at either end'
-
-const pattern = new RegExp(tenantIdPattern, 'u')
-
-export function isTenantId (text: string): boolean {
-  return pattern.test(text)
-}

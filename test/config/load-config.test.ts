@@ -161,11 +161,11 @@ t.test('a tenant named like a property of every object is a tenant like any othe
 
 t.test('what is wrong with a tenant is said by name', async t => {
   t.match(problems({
-    TENANT_AUTH_MAP: '{"a":"ftp://x","b":3,"c d":"http://x"}',
+    TENANT_AUTH_MAP: '{"a":"ftp://x","b":3,"c\\td":"http://x"}',
     TENANT_HOOK_SECRETS: '{"a":7}',
     TENANT_HOOK_MAX_CONCURRENCY: '{"a":0}',
   }), [
-    /^TENANT_AUTH_MAP: "c d" is not a tenant id; it takes 1 to 128 letters/,
+    /^TENANT_AUTH_MAP: "c\\td" is not a tenant id; it takes 1 to 128 characters/,
     /^TENANT_AUTH_MAP: the URL of tenant "a" does not begin with http/,
     /^TENANT_AUTH_MAP: the URL of tenant "b" is not text/,
     /^TENANT_HOOK_SECRETS: the secret of tenant "a" is not text; put it in quotes$/,
