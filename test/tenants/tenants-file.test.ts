@@ -71,10 +71,11 @@ tenants:
     caps:
       syncSenderDevices: true
       userMaxConnections: 1.5
-  "no good": { authUrl: "http://x" }
+  " padded": { authUrl: "http://x" }
   globex: { authUrl: "http://user:hunter2@x" }
   list: []
 `)).toSorted(), [
+    'tenants. padded: is not a tenant id; it takes 1 to 128 characters, no control characters, no space at either end',
     'tenants.acme.authURL: is not a setting here; did you mean authUrl?',
     'tenants.acme.authUrl: is missing',
     'tenants.acme.caps.syncSenderDevices: is not a setting here; known are heartbeatTimeoutSeconds, offlineBufferTtlSeconds, tenantMaxConnections, userMaxConnections, tenantMaxMessageQps, hookMaxConcurrency, hookQueueTimeoutMs, hookBreakerOpenMs',
@@ -85,7 +86,6 @@ tenants:
     'tenants.acme.secret: is not allowed; it takes text; put it in quotes',
     'tenants.globex.authUrl: contains a user name or a password; calls are signed instead; it takes an http or https URL such as http://hooks.acme.example:8081',
     'tenants.list: is not allowed; it takes a mapping',
-    'tenants.no\tgood: is not a tenant id; it takes 1 to 128 characters, no control characters, no space at either end',
     'version: is not a setting here; known are tenants',
   ])
 })
