@@ -10,6 +10,7 @@ import hooksClient from './plugins/hooks-client.js'
 import lifecycle from './plugins/lifecycle.js'
 import messagePipeline from './plugins/message-pipeline.js'
 import metrics from './plugins/metrics.js'
+import notFound from './plugins/not-found.js'
 import offlineBuffer from './plugins/offline-buffer.js'
 import rateLimit from './plugins/rate-limit.js'
 import router from './plugins/router.js'
@@ -36,6 +37,7 @@ export default fp<AppOptions>(async (app, options) => {
   await app.register(messagePipeline)
   await app.register(handshakes)
   await app.register(websocket)
+  await app.register(notFound)
 
   await app.register(healthRoutes)
   await app.register(wsRoute)

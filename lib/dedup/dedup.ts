@@ -30,15 +30,17 @@ export type Reservation =
 export interface Reserved {
   readonly tenantId: string
   readonly key: string
-  readonly fingerprint: string
+  readonly fingerprint: number
 }
 
 interface InFlight extends Reserved {
   waiting: Array<(outcome: FirstOutcome) => void>
 }
 
+/** Small integers both: there may be a million of these, and V8 keeps such fields in the object itself. */
 interface Remembered {
-  fingerprint: string
+  fingerprint: number
+  /** Milliseconds since this Dedup was made. */
   expiresAt: number
 }
 
@@ -54,14 +56,17 @@ export class Dedup {
   /** Sent messages of each tenant, in the order in which they expire. */
   private readonly sent = new Map<string, Map<string, Remembered>>()
   private readonly inFlight = new Map<string, Map<string, InFlight>>()
+  private readonly startedAt: number
   private size = 0
   /** Forgotten before their time. */
   forgottenEarly = 0
 
   constructor (
     private readonly limits: { maxEntriesPerTenant: number, maxEntries: number },
-    private readonly now: () => number = Date.now
-  ) {}
+    private readonly clock: () => number = Date.now
+  ) {
+    this.startedAt = clock()
+  }
 
   /** Sent messages remembered now. */
   get entries (): number {
@@ -124,6 +129,10 @@ export class Dedup {
     this.sent.delete(tenantId)
   }
 
+  private now (): number {
+    return this.clock() - this.startedAt
+  }
+
   private settle (reserved: Reserved, outcome: FirstOutcome): void {
     const ofTenant = this.inFlight.get(reserved.tenantId)
     ofTenant?.delete(reserved.key)
@@ -156,8 +165,9 @@ export class Dedup {
   }
 }
 
+/** Joined, not concatenated: that makes a flat string, a third smaller than a rope. */
 function keyOf (message: Message): string {
-  const key = `${message.userId}\0${message.deviceId}\0${message.msgId}`
+  const key = [message.userId, message.deviceId, message.msgId].join('\0')
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('base64')
 }
 
@@ -165,7 +175,6 @@ function keyOf (message: Message): string {
  * What makes two messages the same: type, recipient and body. Not the timestamp, which a client may set anew when it
  * sends again. A checksum, not the content: a client that reuses an id can only fool itself.
  */
-function fingerprintOf (message: Message): string {
-  const checksum = crc32(`${message.toUserId}\0${message.groupId}`, crc32(message.msgBody))
-  return `${checksum}:${message.msgBody.length}:${message.msgType}`
+function fingerprintOf ({ msgType, toUserId, groupId, msgBody }: Message): number {
+  return crc32(`${msgType}\0${toUserId}\0${groupId}\0${msgBody.length}`, crc32(msgBody)) | 0
 }

@@ -23,7 +23,8 @@ export class Heartbeats {
   /** @param keepaliveMs milliseconds between pings; 0: none */
   constructor (private readonly keepaliveMs: number, private readonly now: () => number = Date.now) {
     this.silence = new TimerWheel(TICK_MS, SLOTS, item => this.check(item))
-    this.pings = new TimerWheel(TICK_MS, SLOTS, item => {
+    // Coarse enough for the interval to fit into one turn.
+    this.pings = new TimerWheel(Math.max(TICK_MS, Math.ceil(keepaliveMs / (SLOTS - 2))), SLOTS, item => {
       item.session.ping()
       this.pings.add(item, this.keepaliveMs)
     })

@@ -43,10 +43,9 @@ export class TimerWheel<T extends OnWheel> {
   private tick (): void {
     this.current = (this.current + 1) % this.slots.length
     const due = this.slots[this.current]
-    if (due.size === 0) return
-    this.slots[this.current] = new Set()
+    // Nothing is added to this slot meanwhile: a delay is never a whole turn. But one item may take another off.
     for (const item of due) {
-      item.slot = -1
+      this.remove(item)
       this.onDue(item)
     }
   }

@@ -87,9 +87,10 @@ class ResponseReader implements Dispatcher.DispatchHandler {
     private readonly resolve: (body: Buffer) => void,
     private readonly reject: (failure: HookFailure) => void
   ) {
-    this.timer = setTimeout(() => {
+    // After a stall of this process the answer may be here, unread: what has arrived is read before this is decided.
+    this.timer = setTimeout(() => setImmediate(() => {
       this.fail(new HookFailure('timeout', 'no complete answer in time'))
-    }, request.timeoutMs)
+    }), request.timeoutMs)
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {

@@ -39,7 +39,7 @@ export class Router {
     const delivery = new Delivery(message, ++this.seq)
     const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
     this.reach(from, delivery, message.toUserId, outcome, true)
-    if (message.toUserId !== from.userId) this.syncSender(from, delivery)
+    if (message.toUserId !== from.userId) this.syncSender(from, delivery, outcome)
     return outcome
   }
 
@@ -49,7 +49,6 @@ export class Router {
     const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
     const { groupChunkSize, groupOfflineMaxUsers } = this.deps.limits
     const seen = new Set([from.userId])
-    this.syncSender(from, delivery)
     for (let chunk = members.take(groupChunkSize); chunk.length > 0; chunk = members.take(groupChunkSize)) {
       for (const userId of chunk) {
         if (seen.has(userId)) continue
@@ -58,6 +57,7 @@ export class Router {
       }
       if (chunk.length === groupChunkSize) await nextTurn()
     }
+    this.syncSender(from, delivery, outcome)
     return outcome
   }
 
@@ -72,16 +72,20 @@ export class Router {
     }
   }
 
-  private syncSender (from: Session, delivery: Delivery): void {
-    if (from.settings.syncSenderDevices) this.toDevices(from, delivery, from.userId)
+  /** A message that reaches nobody is no message: it will be FAILED, and a retry must not show twice. */
+  private syncSender (from: Session, delivery: Delivery, { delivered, buffered }: DeliveryOutcome): void {
+    if (delivered + buffered > 0 && from.settings.syncSenderDevices) this.toDevices(from, delivery, from.userId)
   }
 
   /** Hands the message to the user's devices but the one it came from. Whether there was any. */
   private toDevices (from: Session, delivery: Delivery, userId: string): boolean {
     let devices = 0
-    for (const session of this.deps.connections.ofUser(from.tenantId, userId)) {
+    const sessions = this.deps.connections.ofUser(from.tenantId, userId)
+    // The device that a message came from has it, even where it is no longer connected.
+    const isShared = sessions.length > 1 || userId === from.userId
+    for (const session of sessions) {
       if (session === from) continue
-      session.deliver(delivery)
+      session.deliver(delivery, isShared)
       devices++
     }
     if (devices > 0) from.metrics.deliveries.add('local', devices)

@@ -43,7 +43,9 @@ export class Handshakes {
   /** The last runtime config of each tenant: connections with an equal one share it. */
   private readonly runtimes = new Map<string, TenantRuntimeConfig>()
 
-  constructor (private readonly deps: HandshakeDeps) {}
+  constructor (private readonly deps: HandshakeDeps) {
+    deps.tenants.on('removed', tenantId => this.runtimes.delete(tenantId))
+  }
 
   /** Never rejects. Must be called in the turn in which the WebSocket opened, or frames are missed. */
   async run (ws: WebSocket, socket: Duplex, params: ConnectParams): Promise<void> {
@@ -155,7 +157,9 @@ export class Handshakes {
     const { code, reason } = refusal
     const tenantId = tenants.get(params.tenantId) === undefined ? NO_TENANT : params.tenantId
     gatewayMetrics.tenant(tenantId).closes.add(code)
-    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason, traceId },
+    // The reason may be the auth hook's, and a hook may quote the token.
+    const logged = params.token === '' ? reason : reason.replaceAll(params.token, '[token]')
+    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason: logged, traceId },
       'connection refused')
     // It may have been paused for early frames; the peer's own close frame must be read for the socket to end.
     ws.resume()

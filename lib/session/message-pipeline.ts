@@ -197,7 +197,7 @@ export class MessagePipeline {
       status,
       timestampMs: this.deps.now(),
       reason,
-      partialDelivery: outcome !== undefined && outcome.skipped > 0,
+      partialDelivery: status === AckStatus.SENT && outcome !== undefined && outcome.skipped > 0,
       offlineNotifiedUsers: 0,
       offlineBufferedUsers: outcome?.buffered ?? 0,
       offlineSkippedUsers: outcome?.skipped ?? 0,

@@ -5,7 +5,7 @@ import type { HooksClient } from '../hooks/hooks-client.js'
 const PAGE_SIZE = 100
 const MAX_PAGES = 10
 
-export type OfflinePullHooks = Pick<HooksClient, 'getOfflineMessages'>
+export type OfflinePullHooks = Pick<HooksClient, 'getOfflineMessages' | 'timeoutMs'>
 
 /**
  * What the tenant kept for a user, page by page, in its order. Ends early, without an error, when a call fails or says

@@ -9,7 +9,6 @@ import { Outbound } from '../connections/outbound.js'
 import { ServerFrameSchema } from '../gen/mics/message/v1/message_pb.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
-import { HOOK_TIMEOUT_MS } from '../hooks/hooks-client.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
@@ -53,8 +52,13 @@ export interface SessionIdentity {
   metrics: TenantMetrics
 }
 
+/** A message that another device of the user has too: what this one misses of them is its own. */
+class DeviceCopy {
+  constructor (readonly delivery: Delivery) {}
+}
+
 /** What is on its way to the socket and must not be lost with it. */
-type Cargo = Delivery | OfflineEntry
+type Cargo = Delivery | DeviceCopy | OfflineEntry
 
 /**
  * One connected client, from the connect_ack to the end of its socket: takes frames in, within its limits; puts frames
@@ -88,6 +92,8 @@ export class Session {
   private replaying = true
   private pullHolds = false
   private pulledIds?: Set<string>
+  /** How the client broke the WebSocket protocol, or what the network did. */
+  private socketError?: string
   private onIdle?: () => void
   private onRoom?: () => void
 
@@ -135,6 +141,7 @@ export class Session {
     this.metrics.connections++
     this.metrics.connectionsOpened++
     this.watched = heartbeats.watch(this)
+    this.ws.on('error', (error: NodeJS.ErrnoException) => { this.socketError = error.code ?? error.message })
     this.ws.on('close', (code: number) => this.onSocketClosed(code))
     this.outbound.send(encodeServerFrame(create(ServerFrameSchema, {
       payload: {
@@ -222,18 +229,16 @@ export class Session {
 
   // --- frames out
 
-  /** Hands a live message to this device: to its socket, or behind what still waits for it offline. */
-  deliver (delivery: Delivery): void {
-    if (this.replaying) {
-      const { tenantId, userId, deviceId } = this
-      const anyDeviceInstead = this.deps.connections.ofUser(tenantId, userId).length === 1
-      const expiresAt = this.expiry()
-      if (this.deps.offline.add({ tenantId, userId, deviceId, delivery, expiresAt, anyDeviceInstead })) {
-        this.metrics.offlineBuffered++
-        return
-      }
+  /**
+   * Hands a live message to this device: to its socket, or behind what still waits for it offline.
+   * @param isShared whether another device of the user has it too
+   */
+  deliver (delivery: Delivery, isShared: boolean): void {
+    if (this.replaying && this.deps.offline.add(this.entryOf(delivery, isShared))) {
+      this.metrics.offlineBuffered++
+      return
     }
-    this.send(delivery.frame, delivery)
+    this.send(delivery.frame, isShared ? new DeviceCopy(delivery) : delivery)
   }
 
   /** Something may have come into the offline buffer for this device. */
@@ -292,7 +297,7 @@ export class Session {
       this.pullHolds = false
       this.schedule()
     }
-    const timer = setTimeout(release, HOOK_TIMEOUT_MS)
+    const timer = setTimeout(release, this.deps.hooks.timeoutMs)
     try {
       for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, this)) {
         const delivery = new Delivery(message, 0)
@@ -311,9 +316,8 @@ export class Session {
 
   private onWritten (cargo: Array<Cargo | undefined>): void {
     for (const item of cargo) {
-      if (item !== undefined && !(item instanceof Delivery)) {
-        this.metrics.offlineDelivered++
-      }
+      if (item === undefined || item instanceof Delivery || item instanceof DeviceCopy) continue
+      this.metrics.offlineDelivered++
     }
     this.onRoom?.()
     if (this.replaying) this.schedule()
@@ -344,7 +348,7 @@ export class Session {
   private onSocketClosed (code: number): void {
     if (!this.closed) {
       this.leave(code)
-      this.deps.log.info({ ...this.logFields(), code }, 'connection closed by the client')
+      this.deps.log.info({ ...this.logFields(), code, error: this.socketError }, 'connection closed by the client')
     }
     this.save(this.outbound.unconfirmed())
   }
@@ -363,18 +367,15 @@ export class Session {
   /** Puts what was not written where the user's next connection finds it. */
   private save (cargo: Array<Cargo | undefined>): void {
     const { offline, connections } = this.deps
-    const { tenantId, userId, deviceId } = this
+    const { tenantId, userId } = this
     const online = connections.ofUser(tenantId, userId)
-    // The other devices got it themselves; only this one still misses it.
-    const onlyFor = online.some(other => other.deviceId !== deviceId) ? deviceId : ''
-    const expiresAt = this.expiry()
     for (const item of cargo) {
       if (item === undefined) continue
       const entry = item instanceof Delivery
-        ? { tenantId, userId, deviceId: onlyFor, delivery: item, expiresAt, anyDeviceInstead: false }
-        : item
+        ? this.entryOf(item, false)
+        : item instanceof DeviceCopy ? this.entryOf(item.delivery, true) : item
       if (!offline.add(entry)) this.metrics.offlineSkipped++
-      else if (item instanceof Delivery) this.metrics.offlineBuffered++
+      else if (entry !== item) this.metrics.offlineBuffered++
     }
     // Whoever is connected may be the one it now belongs to.
     if (offline.holdsFor(tenantId, userId)) for (const other of online) other.wake()
@@ -386,8 +387,11 @@ export class Session {
     return { tenantId, userId, deviceId, traceId }
   }
 
-  private expiry (): number {
-    return this.deps.now() + this.settings.offlineBufferTtlSeconds * 1000
+  /** This device's entry in the offline buffer. What no other device has, any may have when this one is away. */
+  private entryOf (delivery: Delivery, isShared: boolean): OfflineEntry {
+    const { tenantId, userId, deviceId } = this
+    const expiresAt = this.deps.now() + this.settings.offlineBufferTtlSeconds * 1000
+    return { tenantId, userId, deviceId, delivery, expiresAt, anyDeviceInstead: !isShared }
   }
 
   private schedule (): void {

@@ -14,13 +14,23 @@ export interface TestGateway {
   metric: (name: string, labels?: Record<string, string>) => Promise<number>
 }
 
+export interface GatewayOptions {
+  /**
+   * Milliseconds for a hook call, instead of 150: for tests in which hooks are fine, or must not time out yet. The hook
+   * server, the gateway and its clients share one busy process here.
+   */
+  hookTimeoutMs?: number
+}
+
 export const SECRET = 'test-secret'
 
 /**
  * A whole gateway on a free port with a real hook server, both closed when the test ends. Tenants `t1` and `t2` use
  * the hook server, under paths of their own; the secret of t1 is SECRET, t2 has none.
  */
-export async function startGateway (t: Test, env: NodeJS.ProcessEnv = {}): Promise<TestGateway> {
+export async function startGateway (
+  t: Test, env: NodeJS.ProcessEnv = {}, { hookTimeoutMs }: GatewayOptions = {}
+): Promise<TestGateway> {
   const hooks = await HookServer.start()
   const tenants = 'TENANTS_FILE' in env
     ? {}
@@ -30,6 +40,7 @@ export async function startGateway (t: Test, env: NodeJS.ProcessEnv = {}): Promi
       }
   const config = loadConfig({ NODE_ID: 'node-1', HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent', DRAIN_TIMEOUT_SECONDS: '1', ...tenants, ...env })
   const server = await startServer({ config, embedded: false, handleSignals: false })
+  if (hookTimeoutMs !== undefined) server.app.hooksClient.timeoutMs = hookTimeoutMs
   const clients: TestClient[] = []
   t.teardown(async () => {
     for (const client of clients) client.ws.terminate()

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The documents that readers find: paths from the root. */
+export function documents (): string[] {
+  const docs = readdirSync(`${root}docs`).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs]
+}
+
+export function readDocument (path: string): string {
+  return readFileSync(`${root}${path}`, 'utf8')
+}
+
+/** The text without its fenced code blocks. */
+export function withoutCode (markdown: string): string {
+  return markdown.replace(/^(```+).*\n[\s\S]*?^\1 *$/gm, '')
+}
+
+/** What follows a heading, up to the next one of its level or above. */
+export function section (markdown: string, heading: string): string {
+  const lines = markdown.split('\n')
+  const start = lines.findIndex(line => /^#+ /.test(line) && line.replace(/^#+ /, '') === heading)
+  if (start === -1) throw new Error(`no heading ${heading}`)
+  const level = lines[start].indexOf(' ')
+  const length = lines.slice(start + 1).findIndex(line => /^#+ /.test(line) && line.indexOf(' ') <= level)
+  return lines.slice(start + 1, length === -1 ? undefined : start + 1 + length).join('\n')
+}
+
+/** The rows of the tables in a text, heads included, each as its cells. */
+export function tableRows (markdown: string): string[][] {
+  return markdown.split('\n')
+    .filter(line => line.startsWith('|') && !/^[|\s-]+$/.test(line))
+    .map(line => line.split('|').slice(1, -1).map(cell => cell.trim()))
+}
+
+/** Every `code` in a text. */
+export function codeIn (markdown: string): string[] {
+  return [...markdown.matchAll(/`([^`]+)`/g)].map(([, code]) => code)
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+export function anchors (markdown: string): Set<string> {
+  const found = new Set<string>()
+  for (const [, heading] of withoutCode(markdown).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
+    const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '')
+    const slug = text.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    let anchor = slug
+    for (let n = 1; found.has(anchor); n++) anchor = `${slug}-${n}`
+    found.add(anchor)
+  }
+  return found
+}
