@@ -47,8 +47,8 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('MAX_MESSAGE_BYTES', 'maxMessageBytes', 0, largestMessageBytes, mebibyte, 'Largest msg_body in bytes; 0: the maximum. A frame may be 64 KiB larger'),
   integer('SESSION_MAX_INFLIGHT', 'sessionMaxInflight', 1, 1024, 32, 'Messages of one connection in work at once; reading pauses beyond'),
   integer('WS_MAX_BUFFERED_BYTES', 'wsMaxBufferedBytes', 16_384, 1_073_741_824, mebibyte, 'Unsent bytes at which a connection is closed as a slow consumer (4101)'),
-  integer('HANDSHAKE_MAX_PER_SECOND', 'handshakeMaxPerSecond', 1, 100_000, 500, 'New connections a second; more get 4503, half of it is the most for one tenant'),
-  integer('HANDSHAKE_MAX_IN_PROGRESS', 'handshakeMaxInProgress', 1, 100_000, 512, 'Connections authenticating at once; more get 4503, half of it is the most for one tenant'),
+  integer('HANDSHAKE_MAX_PER_SECOND', 'handshakeMaxPerSecond', 1, 100_000, 2000, 'New connections a second; more get 4503, half of it is the most for one tenant'),
+  integer('HANDSHAKE_MAX_IN_PROGRESS', 'handshakeMaxInProgress', 1, 100_000, 2048, 'Connections authenticating at once; more get 4503, half of it is the most for one tenant'),
 
   integer('OFFLINE_BUFFER_MAX_MESSAGES_PER_USER', 'offlineBufferMaxMessagesPerUser', 0, 1_000_000, 128, 'Messages held for one offline user; 0: no offline buffer'),
   integer('OFFLINE_BUFFER_MAX_BYTES_PER_USER', 'offlineBufferMaxBytesPerUser', 0, 268_435_456, mebibyte, 'Bytes held for one offline user; 0: no offline buffer'),
