@@ -25,7 +25,8 @@ export class HandshakeGate {
       tenant = { inProgress: 0, bucket: new TokenBucket(tenantRate, this.now) }
       this.tenants.set(tenantId, tenant)
     }
-    if (tenant.inProgress >= Math.max(this.maxInProgress / 2, 1) || this.inProgress >= this.maxInProgress) return false
+    const tenantMaxInProgress = Math.max(Math.floor(this.maxInProgress / 2), 1)
+    if (tenant.inProgress >= tenantMaxInProgress || this.inProgress >= this.maxInProgress) return false
     // The tenant's own bucket first: what it refuses must not use up the node's.
     if (!tenant.bucket.take(tenantRate) || !this.nodeBucket.take(this.maxPerSecond)) return false
     tenant.inProgress++

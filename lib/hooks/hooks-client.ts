@@ -141,13 +141,12 @@ export class HooksClient {
     const { limiter, breaker, transport } = this.lane(tenantId, operation)
     if (breaker.refuses) throw new HookFailure('breaker_open', 'breaker is open')
     const granted = limiter.acquire(settings.hookMaxConcurrency, settings.hookQueueTimeoutMs)
-    if (!(granted === true || await granted)) {
-      throw new HookFailure('queue_full', 'too many calls at once: raise hook_max_concurrency or answer faster')
-    }
+    if (!(granted === true || await granted)) throw queueFull()
     try {
+      const timeoutMs = Math.ceil(this.timeoutMs - (performance.now() - startedAt))
+      // The hook was not asked: that is no failure of its own, and must not open its breaker.
+      if (timeoutMs <= 0) throw queueFull()
       return await breaker.run(async () => {
-        const timeoutMs = Math.ceil(this.timeoutMs - (performance.now() - startedAt))
-        if (timeoutMs <= 0) throw new HookFailure('timeout', 'no time left after waiting for a slot')
         const { body, headers } = encodeHookRequest({
           tenantId,
           requestId: `${this.requestPrefix}-${(++this.requests).toString(36)}`,
@@ -204,4 +203,8 @@ export class HooksClient {
       await lane.transport.close()
     }
   }
+}
+
+function queueFull (): HookFailure {
+  return new HookFailure('queue_full', 'too many calls at once: raise hook_max_concurrency or answer faster')
 }

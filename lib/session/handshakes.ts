@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws'
 import type { HandshakeGate } from '../admission/handshake-gate.js'
 import { refuseConnection } from '../admission/admission.js'
 import type { TenantSettings } from '../config/gateway-config.js'
-import { TenantRuntimeConfigSchema, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
+import { TenantRuntimeConfigSchema, type AuthResponse, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Lifecycle } from '../lifecycle/lifecycle.js'
 import type { ThrottledLog } from '../log/throttled-log.js'
@@ -62,8 +62,10 @@ export class Handshakes {
     }
     ws.on('message', (data: Buffer, isBinary: boolean) => receive(data, isBinary))
     try {
-      const admitted = await this.admit(params, order, traceId)
+      const answer = await this.authenticate(params, traceId)
       if (ws.readyState !== ws.OPEN) return
+      // From here to the session's start nothing waits: what the limits leave room for is still there.
+      const admitted = answer instanceof Refusal ? answer : this.admit(params, answer, order, traceId)
       if (admitted instanceof Refusal) {
         receive = ignore
         return this.refuse(ws, params, traceId, admitted)
@@ -82,8 +84,9 @@ export class Handshakes {
     }
   }
 
-  private async admit (params: ConnectParams, order: number, traceId: string): Promise<Refusal | SessionIdentity> {
-    const { tenants, gate, auth, connections, lifecycle, gatewayMetrics } = this.deps
+  /** Asks the auth hook, where there is somebody to ask for and the gate is open. */
+  private async authenticate (params: ConnectParams, traceId: string): Promise<Refusal | AuthResponse> {
+    const { tenants, gate, auth, gatewayMetrics } = this.deps
     const { tenantId, token } = params
     if (tenantId === '') return new Refusal(CloseCode.UNKNOWN_TENANT, 'missing tenantId')
     const configured = tenants.get(tenantId)
@@ -91,31 +94,40 @@ export class Handshakes {
     if (token === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing token')
     if (params.deviceId === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing deviceId')
 
-    const metrics = gatewayMetrics.tenant(tenantId)
     if (!gate.enter(tenantId)) {
-      metrics.rateLimited.add('handshake')
+      gatewayMetrics.tenant(tenantId).rateLimited.add('handshake')
       return new Refusal(CloseCode.UNAVAILABLE, 'too many connections at once: retry with backoff')
     }
     const answer = await auth.auth(tenantId, configured.settingsFor(undefined), token, params.deviceId, traceId)
       .finally(() => gate.leave(tenantId))
     if (!answer.ok) return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
-    const { ok, reason, userId, config } = answer.value
+    const { ok, reason, userId } = answer.value
     if (!ok) return new Refusal(CloseCode.AUTH_FAILED, reason || 'authentication failed')
     if (userId === '') return this.badAnswer(tenantId, 'auth hook answered without user_id')
+    return answer.value
+  }
 
+  /** Finds the authenticated client its place, where there is one. */
+  private admit (
+    params: ConnectParams, answer: AuthResponse, order: number, traceId: string
+  ): Refusal | SessionIdentity {
+    const { tenants, connections, lifecycle, gatewayMetrics } = this.deps
+    const { tenantId } = params
+    const { userId } = answer
     // While the hook answered, the tenant may have changed or gone, and the node may have begun to drain.
     const tenant = tenants.get(tenantId)
     if (tenant === undefined) return new Refusal(CloseCode.UNKNOWN_TENANT, 'unknown tenant')
     if (lifecycle.isDraining) return new Refusal(CloseCode.DRAINING, 'this node is draining')
-    const runtime = this.intern(tenant, config)
+    const runtime = this.intern(tenant, answer.config)
     const settings = this.settingsOf(tenant, runtime)
     if (settings instanceof Refusal) return settings
 
-    const deviceId = answer.value.deviceId || params.deviceId
+    const deviceId = answer.deviceId || params.deviceId
     const present = connections.ofDevice(tenantId, userId, deviceId)
     if (present !== undefined && present.order > order) {
       return new Refusal(CloseCode.REPLACED, 'replaced by a newer connection of this device')
     }
+    const metrics = gatewayMetrics.tenant(tenantId)
     const limit = refuseConnection(connections, tenantId, userId, deviceId, settings)
     if (limit !== undefined) {
       metrics.rateLimited.add(limit)

@@ -11,3 +11,6 @@ export async function until (what: string, condition: () => boolean | Promise<bo
     await delay(5)
   }
 }
+
+/** For startGateway: a machine that is busy with other tests must not make hooks fail. */
+export const PATIENT = { hookTimeoutMs: 10_000 }
