@@ -4,17 +4,25 @@ import { CloseCode } from '../lib/protocol/close-codes.js'
 import { FRAME_OVERHEAD_BYTES, MAX_RECEIVED_FRAME_FACTOR } from '../lib/protocol/limits.js'
 import { SUBPROTOCOL } from '../lib/session/connect-params.js'
 
-/** Milliseconds for clients to answer the close frame when the process ends. */
+/**
+ * Milliseconds for a client to take what the socket still holds and to answer the close frame. A client that does not
+ * is cut off, and only then is it known what it missed.
+ */
+const CLOSE_FRAME_TIMEOUT_MS = 10_000
+
+/** The same, when the process ends. */
 const CLOSE_TIMEOUT_MS = 1000
 
 /** The WebSocket server, and its end. */
 export default fp(async app => {
+  const options = {
+    maxPayload: (app.config.maxMessageBytes + FRAME_OVERHEAD_BYTES) * MAX_RECEIVED_FRAME_FACTOR,
+    perMessageDeflate: false,
+    closeTimeout: CLOSE_FRAME_TIMEOUT_MS,
+    handleProtocols: (protocols: Set<string>) => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false as const,
+  }
   await app.register(websocket, {
-    options: {
-      maxPayload: (app.config.maxMessageBytes + FRAME_OVERHEAD_BYTES) * MAX_RECEIVED_FRAME_FACTOR,
-      perMessageDeflate: false,
-      handleProtocols: protocols => protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false,
-    },
+    options,
     // The drain has closed the connections, with a code. What is left here is a peer that does not answer its close
     // frame, and the upgrade listener: with it in place, a late upgrade would hold close() open.
     preClose: done => {

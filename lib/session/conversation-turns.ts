@@ -26,7 +26,14 @@ export class Turn {
   }
 
   private run (): void {
-    const pending = this.step?.()
+    let pending: void | Promise<void>
+    try {
+      pending = this.step?.()
+    } catch (error) {
+      // Whatever went wrong with this message, the conversation goes on.
+      this.end()
+      throw error
+    }
     if (pending === undefined) this.end()
     else pending.then(() => this.end(), () => this.end())
   }

@@ -14,6 +14,7 @@ import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import { decodeClientFrame, HeartbeatPing } from '../protocol/client-frame.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
+import type { Message } from '../protocol/message.js'
 import { FrameError } from '../protocol/server-errors.js'
 import { encodeAck, encodePong, encodeServerFrame, type Ack } from '../protocol/server-frame.js'
 import { Delivery } from '../routing/delivery.js'
@@ -90,8 +91,10 @@ export class Session {
   private scheduled = false
   /** The offline buffer goes first: while this holds, live messages queue behind it, in it. */
   private replaying = true
+  private pulling = false
   private pullHolds = false
-  private pulledIds?: Set<string>
+  /** What this device got while the tenant's own store was read: the same message may come from there and from here. */
+  private seen?: Set<string>
   /** How the client broke the WebSocket protocol, or what the network did. */
   private socketError?: string
   private onIdle?: () => void
@@ -238,6 +241,7 @@ export class Session {
       this.metrics.offlineBuffered++
       return
     }
+    if (!this.isFirstSight(delivery.message)) return
     this.send(delivery.frame, isShared ? new DeviceCopy(delivery) : delivery)
   }
 
@@ -275,43 +279,55 @@ export class Session {
       const entry = offline.take(tenantId, userId, deviceId, isOnline)
       if (entry === undefined) {
         this.replaying = false
+        if (!this.pulling) this.seen = undefined
         return
       }
-      if (this.pulledIds?.has(messageKey(entry.delivery.message))) continue
       const { frame } = entry.delivery
       if (!this.outbound.hasRoom(frame.length)) {
         // Goes on when the socket has taken something: onWritten.
         offline.add(entry)
         return
       }
+      if (!this.isFirstSight(entry.delivery.message)) continue
       this.outbound.send(frame, entry)
     }
   }
 
   /** Delivers what the tenant kept. Live messages wait for it no longer than one hook call may take. */
   private async pull (): Promise<void> {
+    this.pulling = true
     this.pullHolds = true
-    this.pulledIds = new Set()
+    this.seen = new Set()
     const release = (): void => {
       clearTimeout(timer)
       this.pullHolds = false
-      this.schedule()
+      this.wake()
     }
     const timer = setTimeout(release, this.deps.hooks.timeoutMs)
     try {
       for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, this)) {
+        if (!this.isFirstSight(message)) continue
         const delivery = new Delivery(message, 0)
         while (!this.closed && !this.outbound.hasRoom(delivery.frame.length)) {
           await new Promise<void>(resolve => { this.onRoom = resolve })
         }
         if (this.closed) break
-        this.pulledIds.add(messageKey(message))
         this.outbound.send(delivery.frame)
         this.metrics.deliveries.add('offline_pull')
       }
     } finally {
+      this.pulling = false
       release()
     }
+  }
+
+  /** Whether the message has not come to this device before. Only looked at, and remembered, around a pull. */
+  private isFirstSight ({ userId, deviceId, msgId }: Pick<Message, 'userId' | 'deviceId' | 'msgId'>): boolean {
+    if (this.seen === undefined) return true
+    const key = `${userId}\0${deviceId}\0${msgId}`
+    if (this.seen.has(key)) return false
+    this.seen.add(key)
+    return true
   }
 
   private onWritten (cargo: Array<Cargo | undefined>): void {
@@ -399,9 +415,4 @@ export class Session {
     this.scheduled = true
     this.deps.flushQueue.add(this)
   }
-}
-
-/** A message's identity for its recipient. */
-function messageKey (message: { userId: string, deviceId: string, msgId: string }): string {
-  return `${message.userId}\0${message.deviceId}\0${message.msgId}`
 }
