@@ -1,9 +1,12 @@
-import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { GatewayConfig } from './lib/config/gateway-config.js'
 import { loggerOptions } from './lib/log/logger-options.js'
 import { demoSecret, demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
 import { startHookMock } from './routes/dev/hook-mock.js'
 import app from './app.js'
+
+/** Milliseconds for the log to be written when the process ends. */
+const LOG_FLUSH_MS = 500
 
 /** Milliseconds for HTTP requests to end when the process ends. */
 const STRAGGLER_MS = 1000
@@ -42,6 +45,8 @@ export async function startServer (options: ServerOptions): Promise<Server> {
     // Time for the headers of an upgrade to arrive.
     requestTimeout: 10_000,
     forceCloseConnections: 'idle',
+    // Fastify's own answer to a URL that is none repeats it, query and all.
+    frameworkErrors: (_error, _request, reply) => { (reply as FastifyReply).code(400).send({ error: 'bad request' }) },
   })
   gateway.addHook('onClose', async () => demo?.close())
   try {
@@ -81,17 +86,26 @@ function stopOnSignals (log: FastifyBaseLogger, close: () => Promise<void>): voi
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) {
       log.warn({ signal }, 'second signal: ending at once')
-      process.exit(1)
+      exit(log, 1)
+      return
     }
     stopping = true
     log.info({ signal }, 'signal received: draining; a second signal ends at once')
-    close().then(() => process.exit(0), err => {
+    close().then(() => exit(log, 0), err => {
       log.error({ err }, 'stopping failed')
-      process.exit(1)
+      exit(log, 1)
     })
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Exits when the log is written: left to the exit itself, the last lines come out in the wrong order or not at all. */
+function exit (log: FastifyBaseLogger, code: number): void {
+  const { flush } = log as { flush?: (done: () => void) => void }
+  if (flush === undefined) process.exit(code)
+  setTimeout(() => process.exit(code), LOG_FLUSH_MS)
+  flush.call(log, () => process.exit(code))
 }
 
 function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: boolean): void {

@@ -1,11 +1,10 @@
 import { Command } from 'commander'
 import { ConfigError } from '../lib/config/config-error.js'
-import type { GatewayConfig, TenantConfig } from '../lib/config/gateway-config.js'
-import { loadConfig } from '../lib/config/load-config.js'
 import { suspiciousVariables } from '../lib/config/suspicious-variables.js'
-import { readTenantsFile, TenantsFileError } from '../lib/tenants/tenants-file.js'
-import { effectiveTenants, effectiveVariables, unsignableTenants, type EffectiveTenant, type EffectiveVariable } from './effective-config.js'
-import { fail } from './failure.js'
+import type { TenantsFileError } from '../lib/tenants/tenants-file.js'
+import { effectiveTenants, effectiveVariables, tenantWarnings, type EffectiveTenant, type EffectiveVariable } from './effective-config.js'
+import { configurationErrors, fail } from './failure.js'
+import { loadAll } from './load-all.js'
 
 interface CheckOptions {
   embedded?: boolean
@@ -39,8 +38,9 @@ Examples:
       try {
         await check(process.env, options)
       } catch (error) {
-        if (options.json && (error instanceof ConfigError || error instanceof TenantsFileError)) {
-          process.stdout.write(`${JSON.stringify({ ok: false, problems: problemLines(error) }, null, 2)}\n`)
+        const problems = configurationErrors(error).flatMap(problemLines)
+        if (options.json && problems.length > 0) {
+          printJson({ ok: false, problems, warnings: suspiciousVariables(process.env) })
         }
         fail(error)
       }
@@ -48,23 +48,27 @@ Examples:
 }
 
 async function check (env: NodeJS.ProcessEnv, { embedded, json }: CheckOptions): Promise<void> {
+  const suspicious = suspiciousVariables(env)
+  // Before anything can fail: a misspelled name may be why a variable is missing.
+  if (!json) warn(suspicious)
   const config = await loadAll(env, { embedded })
   const variables = effectiveVariables(env, config)
   const tenants = effectiveTenants(config, config.tenants)
-  const warnings = [...suspiciousVariables(env), ...unsignableTenants(config, config.tenants)]
+  const warnings = tenantWarnings(config, { embedded })
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ok: true, variables, tenants, warnings }, null, 2)}\n`)
+    printJson({ ok: true, variables, tenants, warnings: [...suspicious, ...warnings] })
     return
   }
   process.stdout.write(`${variableTable(variables)}\n\n${tenantTable(tenants, embedded)}\n`)
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  warn(warnings)
 }
 
-/** The configuration with the file's tenants in it. */
-async function loadAll (env: NodeJS.ProcessEnv, { embedded }: CheckOptions): Promise<GatewayConfig> {
-  const config = loadConfig(env, { embedded })
-  const fromFile: TenantConfig[] = config.tenantsFile === '' ? [] : await readTenantsFile(config.tenantsFile)
-  return { ...config, tenants: [...config.tenants, ...fromFile] }
+function printJson (value: object): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+function warn (warnings: string[]): void {
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
 }
 
 function problemLines (error: ConfigError | TenantsFileError): { variable: string, message: string }[] {
@@ -74,21 +78,28 @@ function problemLines (error: ConfigError | TenantsFileError): { variable: strin
 
 function variableTable (variables: EffectiveVariable[]): string {
   const rows = variables.map(({ name, value, source }) => [name, value === '' ? '-' : String(value), `(${source})`])
-  return align(rows)
+  return align(rows).join('\n')
 }
 
+/** A line a tenant, and under it what it has of its own. */
 function tenantTable (tenants: EffectiveTenant[], embedded: boolean | undefined): string {
   if (tenants.length === 0) return embedded ? 'Tenants: the demo tenant only' : 'Tenants: none; the file lists none yet'
-  const rows = tenants.map(({ id, authUrl, secret, hookMaxConcurrency }) =>
-    [`  ${id}`, authUrl, `secret: ${secret}`, `hook concurrency: ${hookMaxConcurrency}`])
-  return `Tenants: ${tenants.length}\n${align(rows)}`
+  const lines = align(tenants.map(({ id, authUrl, secret, settings }) =>
+    [`  ${id}`, authUrl, `secret: ${secret}`, `hook concurrency: ${settings.hookMaxConcurrency}`]))
+  const table = tenants.flatMap(({ own: { hookMaxConcurrency, ...own }, caps }, index) =>
+    [lines[index], ...list('settings', own), ...list('caps', caps)])
+  return [`Tenants: ${tenants.length}`, ...table].join('\n')
+}
+
+function list (title: string, settings: object): string[] {
+  const entries = Object.entries(settings).map(([name, value]) => `${name} ${value}`)
+  return entries.length === 0 ? [] : [`    ${title}: ${entries.join(', ')}`]
 }
 
 /** Columns two spaces apart, each as wide as its widest cell. */
-function align (rows: string[][]): string {
+function align (rows: string[][]): string[] {
   const widest = (column: number): number => rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0)
   const widths = (rows[0] ?? []).map((_, column) => widest(column))
   return rows
     .map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
-    .join('\n')
 }

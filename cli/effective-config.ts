@@ -1,6 +1,8 @@
 import { environmentVariables, type EnvironmentVariable } from '../lib/config/environment.js'
-import type { GatewayConfig, TenantConfig } from '../lib/config/gateway-config.js'
+import type { GatewayConfig, TenantConfig, TenantSettings } from '../lib/config/gateway-config.js'
 import { isSet } from '../lib/config/load-config.js'
+import { Tenant } from '../lib/tenants/tenant.js'
+import { noTenantsWarning } from '../lib/tenants/tenants-file.js'
 
 const mask = '****'
 
@@ -13,9 +15,17 @@ export interface EffectiveVariable {
 export interface EffectiveTenant {
   id: string
   authUrl: string
-  secret: 'set' | 'none'
-  hookMaxConcurrency: number
+  secret: Masked
+  /** What holds where its auth hook says nothing. */
+  settings: ShownSettings
+  /** Those of them that are not the gateway's defaults. */
+  own: Partial<ShownSettings>
+  /** The most that its auth hook may ask for. */
+  caps: NonNullable<TenantConfig['caps']>
 }
+
+type Masked = 'set' | 'none'
+type ShownSettings = Omit<TenantSettings, 'tenantSecret'> & { tenantSecret: Masked }
 
 /** The configuration by variable, secrets masked. Of two names of one setting, the one in use. */
 export function effectiveVariables (env: NodeJS.ProcessEnv, config: GatewayConfig): EffectiveVariable[] {
@@ -28,16 +38,38 @@ export function effectiveVariables (env: NodeJS.ProcessEnv, config: GatewayConfi
 }
 
 export function effectiveTenants (config: GatewayConfig, tenants: TenantConfig[]): EffectiveTenant[] {
-  return tenants.map(({ id, authUrl, secret, hookMaxConcurrency, defaults }) => ({
-    id,
-    authUrl,
-    secret: secret === '' ? 'none' : 'set',
-    hookMaxConcurrency: defaults?.hookMaxConcurrency ?? hookMaxConcurrency ?? config.hookMaxConcurrency,
-  }))
+  return tenants.map(tenant => {
+    const { id, authUrl, secret, caps = {} } = tenant
+    const settings = new Tenant(tenant, config).settingsFor(undefined)
+    const byDefault = new Tenant({ id, authUrl, secret }, config).settingsFor(undefined)
+    const shown: ShownSettings = { ...settings, tenantSecret: masked(settings.tenantSecret) }
+    // Compared before masking: a second secret is a difference.
+    const own = Object.fromEntries(Object.entries(shown).filter(([name]) => differs(settings, byDefault, name)))
+    return { id, authUrl, secret: masked(secret), settings: shown, own, caps }
+  })
+}
+
+/** What can be used, yet can hardly be meant. */
+export function tenantWarnings (config: GatewayConfig, { embedded = false } = {}): string[] {
+  const { tenants, tenantsFile } = config
+  // In embedded mode there is the demo tenant.
+  const none = tenantsFile !== '' && tenants.length === 0 && !embedded ? [noTenantsWarning] : []
+  return [...none, ...unsignableTenants(config, tenants), ...tenants.flatMap(aboveCaps)]
+}
+
+/** What a tenant sets for itself beyond its own cap: the cap holds. */
+function aboveCaps ({ id, hookMaxConcurrency, defaults = {}, caps = {} }: TenantConfig): string[] {
+  return Object.entries(caps).flatMap(([name, cap]) => {
+    const given: [string, unknown][] = [[`defaults.${name}`, defaults[name as keyof TenantSettings]]]
+    if (name === 'hookMaxConcurrency') given.push([name, hookMaxConcurrency])
+    return given
+      .filter(([, value]) => typeof value === 'number' && value > cap)
+      .map(([path, value]) => `tenants.${id}.${path}: ${value} is above its cap of ${cap}`)
+  })
 }
 
 /** Tenants whose clients could never sign in: their hooks must be signed and there is nothing to sign with. */
-export function unsignableTenants (config: GatewayConfig, tenants: TenantConfig[]): string[] {
+function unsignableTenants (config: GatewayConfig, tenants: TenantConfig[]): string[] {
   return tenants
     .filter(({ secret, defaults }) => secret === '' && (defaults?.hookSignRequired ?? config.hookSignRequired))
     .map(({ id }) => `tenant ${id} has no secret but its hooks must be signed: none of its clients can connect; set its secret`)
@@ -50,6 +82,14 @@ export function maskUrl (text: string): string {
   if (url.password !== '') url.password = mask
   if (url.search !== '') url.search = mask
   return url.href
+}
+
+function masked (secret: string): Masked {
+  return secret === '' ? 'none' : 'set'
+}
+
+function differs (one: TenantSettings, other: TenantSettings, name: string): boolean {
+  return one[name as keyof TenantSettings] !== other[name as keyof TenantSettings]
 }
 
 /** Whether the setting is given, or by default shown, under another name. */

@@ -6,42 +6,59 @@ export const exitConfiguration = 2
 /** Anything else went wrong. */
 export const exitFailure = 1
 
+/** What the address to listen on is set with, for messages. */
+export interface ListenSettings {
+  port: string
+  host: string
+}
+
+const gatewaySettings: ListenSettings = { port: 'PORT or --port', host: 'HOST' }
+
 /** Ends the process with an error that tells its user what to do, and no stack trace unless the fault is ours. */
-export function fail (error: unknown): never {
-  const { text, exitCode } = describeFailure(error)
+export function fail (error: unknown, settings?: ListenSettings): never {
+  const { text, exitCode } = describeFailure(error, settings)
   process.stderr.write(`${text}\n`)
   process.exit(exitCode)
 }
 
-export function describeFailure (error: unknown): { text: string, exitCode: number } {
-  if (error instanceof ConfigError || error instanceof TenantsFileError) {
-    const count = error.problems.length
+/** The errors of a configuration that cannot be used: that of the environment, of the tenants file, or both. */
+export function configurationErrors (error: unknown): (ConfigError | TenantsFileError)[] {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
+  return errors.filter(one => one instanceof ConfigError || one instanceof TenantsFileError)
+}
+
+export function describeFailure (
+  error: unknown, settings: ListenSettings = gatewaySettings
+): { text: string, exitCode: number } {
+  const refused = configurationErrors(error)
+  if (refused.length > 0) {
+    const count = refused.reduce((sum, { problems }) => sum + problems.length, 0)
     const text = [
       `${count === 1 ? 'A problem' : `${count} problems`} in the configuration:`,
-      ...error.message.split('\n').map(line => `  ${line}`),
+      ...refused.flatMap(({ message }) => message.split('\n')).map(line => `  ${line}`),
       'Every variable is described in docs/configuration.md; to try a configuration: mics config check --help',
     ].join('\n')
     return { text, exitCode: exitConfiguration }
   }
-  const listening = listenProblem(error)
+  const listening = listenProblem(error, settings)
   if (listening !== undefined) return { text: listening, exitCode: exitFailure }
   return { text: error instanceof Error ? error.stack ?? error.message : String(error), exitCode: exitFailure }
 }
 
 /** One line for an address that cannot be listened on, or undefined where the error is another. */
-function listenProblem (error: unknown): string | undefined {
+function listenProblem (error: unknown, settings: ListenSettings): string | undefined {
   if (!(error instanceof Error)) return undefined
   const { code, syscall, port, address } = error as NodeJS.ErrnoException & { port?: number, address?: string }
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return undefined
   const where = port === undefined ? 'the port' : `port ${port}`
   switch (code) {
     case 'EADDRINUSE':
-      return `${where} is in use by another process; stop that one, or choose another with PORT or --port (NODE_PORT for peers)`
+      return `${where} is in use by another process; stop that one, or choose another with ${settings.port}`
     case 'EACCES':
-      return `${where} may not be used by this user; set PORT or --port to one above 1023`
+      return `${where} may not be used by this user; set ${settings.port} to one above 1023`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `HOST ${address ?? ''} is not an address of this machine; set HOST to one that is, or to 0.0.0.0 for all`.replace('  ', ' ')
+      return `${settings.host} ${address ?? ''} is not an address of this machine; set ${settings.host} to one that is, or to 0.0.0.0 for all`.replace('  ', ' ')
     default:
       return undefined
   }

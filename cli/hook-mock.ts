@@ -52,7 +52,8 @@ With a gateway beside it:
 
 `)
       } catch (error) {
-        fail(error)
+        // It reads no environment: PORT and HOST are the gateway's.
+        fail(error, { port: '--port', host: '--host' })
       }
     })
 }

@@ -1,14 +1,19 @@
 #!/usr/bin/env node
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { configCommand } from './config-check.js'
 import { devCommand } from './dev.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
 import { version } from './version.js'
 
-await new Command('mics')
+const program = new Command('mics')
   .description('MICS: multi-tenant IM gateway. WebSocket clients in, your HTTP hooks decide, messages out.')
-  .version(version())
+  .version(version(), '-V, --version', 'print the version, as -v does')
+  .addOption(new Option('-v').hideHelp())
+  .on('option:v', () => {
+    process.stdout.write(`${version()}\n`)
+    process.exit()
+  })
   .showHelpAfterError('(--help shows what is possible)')
   .addCommand(devCommand())
   .addCommand(startCommand())
@@ -20,4 +25,14 @@ Examples:
   $ mics start                  production, configured by environment variables
   $ mics config check           what is in effect, or everything that is wrong
   $ mics hook mock --port 8081  hooks to try your own gateway against`)
-  .parseAsync()
+
+inheritSettings(program)
+await program.parseAsync()
+
+/** What is set above, such as the hint after an error, for every command: addCommand alone passes nothing on. */
+function inheritSettings (command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    inheritSettings(child)
+  }
+}

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { closeAll } from '../lib/connections/close-all.js'
+import { closeAll, closeGradually } from '../lib/connections/close-all.js'
 import { Connections } from '../lib/connections/connections.js'
 import { CloseCode } from '../lib/protocol/close-codes.js'
 
@@ -17,7 +17,8 @@ export default fp(async app => {
   const connections = new Connections()
   app.decorate('connections', connections)
   app.tenants.on('removed', tenantId => {
-    for (const session of connections.list(tenantId)) session.close(CloseCode.UNKNOWN_TENANT, 'the tenant was removed')
+    closeGradually(connections.list(tenantId), CloseCode.UNKNOWN_TENANT, 'the tenant was removed')
+      .catch(err => app.log.error({ err, tenantId }, 'closing the connections of a removed tenant failed'))
   })
   app.lifecycle.onDrain('connections', async deadline => {
     app.log.info({ connections: connections.count }, 'closing connections')

@@ -14,6 +14,7 @@ export default fp(async app => {
     rateLimit: app.rateLimit,
     dedup: app.dedup,
     router: app.messageRouter,
+    fanOut: app.fanOut,
     maxMessageBytes: app.config.maxMessageBytes,
     groupMembersMaxUsers: app.config.groupMembersMaxUsers,
     log: app.log,

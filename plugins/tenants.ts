@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../lib/config/app-options.js'
 import type { TenantConfig } from '../lib/config/gateway-config.js'
-import { loadTenantsFile, TenantsFileError } from '../lib/tenants/tenants-file.js'
+import { loadTenantsFile, noTenantsWarning, TenantsFileError } from '../lib/tenants/tenants-file.js'
 import { Tenants } from '../lib/tenants/tenants.js'
 import { watchTenantsFile } from '../lib/tenants/watch-tenants-file.js'
 
@@ -20,6 +20,7 @@ export default fp<AppOptions>(async (app, { tenantsFileIntervalMs }) => {
 
   const file = await loadTenantsFile(tenantsFile)
   tenants.replaceAll(together(given, file.tenants))
+  if (tenants.size === 0) app.log.warn(noTenantsWarning)
 
   const watcher = watchTenantsFile(tenantsFile, {
     intervalMs: tenantsFileIntervalMs,
@@ -28,6 +29,7 @@ export default fp<AppOptions>(async (app, { tenantsFileIntervalMs }) => {
       const { added, changed, removed } = tenants.replaceAll(together(given, configs))
       app.gatewayMetrics.tenantsReload.inc({ result: 'applied' })
       app.log.info({ added: added.length, changed: changed.length, removed: removed.length }, 'tenants file applied')
+      if (tenants.size === 0) app.log.warn(noTenantsWarning)
     },
     onError (error) {
       if (!(error instanceof TenantsFileError)) {

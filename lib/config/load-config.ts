@@ -1,6 +1,6 @@
 import { hostname as osHostname } from 'node:os'
 import { ConfigError, type ConfigProblem } from './config-error.js'
-import { environmentVariables, largestMessageBytes, takes, type EnvironmentVariable } from './environment.js'
+import { environmentVariable, environmentVariables, largestMessageBytes, takes, type EnvironmentVariable } from './environment.js'
 import { problemsOf } from './environment-schema.js'
 import type { GatewayConfig, TenantConfig } from './gateway-config.js'
 import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
@@ -26,7 +26,10 @@ export function loadConfig (
   const problems = [...malformed, ...problemsOf(values)]
   const bad = new Set(problems.map(({ variable }) => variable))
   problems.push(...aliasProblems(values, bad), ...tenantProblems(parsed, bad, embedded))
-  if (problems.length > 0) throw new ConfigError(inTableOrder(problems))
+  if (problems.length > 0) {
+    const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
+    throw new ConfigError(inTableOrder(problems), { tenantsFile })
+  }
   return configOf(values, hostname)
 }
 
@@ -132,6 +135,13 @@ function tenantProblems (
   // What is wrong with the map itself would be told twice, as a tenant missing from it.
   if (bad.has('TENANT_AUTH_MAP') || (!embedded && !isGiven('TENANT_AUTH_MAP'))) return problems
   const tenants = mapOf(values, 'TENANT_AUTH_MAP')
+  if (!embedded && Object.keys(tenants).length === 0) {
+    problems.push({
+      variable: 'TENANT_AUTH_MAP',
+      message: `TENANT_AUTH_MAP: names no tenant; it takes ${takes(environmentVariable('TENANT_AUTH_MAP'))}`,
+    })
+    return problems
+  }
   for (const variable of maps) {
     for (const tenantId of Object.keys(mapOf(values, variable))) {
       if (Object.hasOwn(tenants, tenantId) || bad.has(variable)) continue

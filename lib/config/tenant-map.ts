@@ -15,6 +15,7 @@ type Parsed = { map: TenantMap, list: boolean } | { problem: string }
  * JSON.parse's own message does, so it is not passed on.
  */
 export function parseTenantMap (text: string): Parsed {
+  if (text.startsWith('[')) return { problem: 'is a JSON array' }
   return text.startsWith('{') ? parseJson(text) : parseList(text)
 }
 

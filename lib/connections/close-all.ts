@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { CloseCode } from '../protocol/close-codes.js'
 import type { Session } from '../session/session.js'
 
@@ -22,5 +22,13 @@ export async function closeAll (sessions: Session[], windowMs: number, deadline:
     await Promise.race([Promise.all(batch.map(session => session.finish())), expired])
     for (const session of batch) session.close(CloseCode.DRAINING, 'this node is draining')
     if (i < batches - 1) await Promise.race([delay(windowMs / batches, undefined, { ref: false }), expired])
+  }
+}
+
+/** Closes sessions a batch a turn of the event loop: a hundred thousand at once would hold up everybody else. */
+export async function closeGradually (sessions: Session[], code: CloseCode, reason: string): Promise<void> {
+  for (let i = 0; i < sessions.length; i += MIN_BATCH) {
+    if (i > 0) await nextTurn()
+    for (const session of sessions.slice(i, i + MIN_BATCH)) session.close(code, reason)
   }
 }

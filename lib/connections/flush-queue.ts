@@ -13,7 +13,13 @@ export class FlushQueue {
   private readonly run = (): void => {
     const batch = this.dirty
     this.dirty = []
-    for (const item of batch) item.flush()
+    let flushed = 0
+    try {
+      while (flushed < batch.length) batch[flushed++].flush()
+    } finally {
+      // One that throws must not keep the others waiting for ever.
+      for (const item of batch.slice(flushed)) this.add(item)
+    }
   }
 
   add (item: Flushable): void {

@@ -34,6 +34,8 @@ export class Outbound<Cargo> {
     private readonly events: {
       /** The frames of these were taken by the kernel. */
       written: (cargo: Array<Cargo | undefined>) => void
+      /** Whether the socket may be given more. */
+      isOpen: () => boolean
     }
   ) {}
 
@@ -67,7 +69,7 @@ export class Outbound<Cargo> {
   /** Writes until the queue is empty or the socket stops taking. */
   flush (): void {
     this.scheduled = false
-    while (!this.closed && this.frames.length > 0 && this.settled()) this.writeBatch()
+    while (!this.closed && this.frames.length > 0 && this.settled() && this.events.isOpen()) this.writeBatch()
     this.settled()
   }
 

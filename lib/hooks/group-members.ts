@@ -10,13 +10,20 @@ const LAST_FIELD = 2
  * to make all those strings at once would hold up every other connection.
  */
 export class GroupMembers {
-  /** How many ids `take` returns in all. Empty ids, which are nobody's, do not count. */
+  /** How many ids `take` returns in all. */
   readonly count: number
+  /** Memory that is held as long as this is. */
+  readonly byteLength: number
   private readonly reader: WireReader
 
   private constructor (body: Buffer, count: number) {
     this.count = count
+    this.byteLength = body.length
     this.reader = new WireReader(body)
+  }
+
+  get isAtEnd (): boolean {
+    return this.reader.pos >= this.reader.end
   }
 
   /**
@@ -30,7 +37,8 @@ export class GroupMembers {
     while (reader.pos < reader.end) {
       const tag = reader.tag()
       if (tag === USER_IDS) {
-        if (reader.skipString() > 0) count++
+        reader.skipString()
+        count++
       } else if (tag === META) {
         const outer = reader.enter()
         reader.skipFields(2)
@@ -44,15 +52,14 @@ export class GroupMembers {
     return reader.failed ? undefined : new GroupMembers(bytes, count)
   }
 
-  /** The next ids, at most `n`, in the order of the response; duplicates as they come. Empty at the end. */
+  /** The next ids, at most `n`, in the order of the response; duplicates and empty ones as they come. */
   take (n: number): string[] {
     const reader = this.reader
     const ids: string[] = []
     while (ids.length < n && reader.pos < reader.end) {
       const tag = reader.tag()
       if (tag === USER_IDS) {
-        const id = reader.string()
-        if (id !== '') ids.push(id)
+        ids.push(reader.string())
       } else {
         reader.skip(tag, 1)
       }

@@ -3,8 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { TenantSettings } from '../config/gateway-config.js'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema,
-  type AuthResponse, type CheckMessageResponse, type GetOfflineMessagesResponse,
+  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, type AuthResponse, type CheckMessageResponse,
 } from '../gen/mics/hook/v1/hook_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
@@ -17,6 +16,7 @@ import { GroupMembers } from './group-members.js'
 import { HookFailure, type HookResult } from './hook-failure.js'
 import { encodeHookRequest, submessage } from './hook-request.js'
 import { HookTransport } from './hook-transport.js'
+import { decodeOfflinePage, type OfflinePage } from './offline-page.js'
 
 export type HookOperation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
 
@@ -28,11 +28,26 @@ const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
   auth: 64 * 1024,
   'check-message': 64 * 1024,
   'get-group-members': 16 * 1024 * 1024,
-  'get-offline-messages': 32 * 1024 * 1024,
+  'get-offline-messages': 16 * 1024 * 1024,
 }
 
 /** `message` in CheckMessageRequest. Encoded by hand: it is the one hook request that is made for every message. */
 const CHECKED_MESSAGE_FIELD = 2
+
+/** Fields of a later version would be kept as objects, at the mercy of whoever sent them. */
+const FORGET_UNKNOWN = { readUnknownFields: false }
+
+/** One question to one hook. */
+interface HookCall {
+  operation: HookOperation
+  tenantId: string
+  settings: TenantSettings
+  traceId: string
+  /** The message that the question is about. */
+  msgId?: string
+  /** The request serialized without `meta`. */
+  fields: Uint8Array
+}
 
 /** What stands between one hook of one tenant and everybody else. */
 interface Lane {
@@ -68,41 +83,37 @@ export class HooksClient {
   ): Promise<HookResult<AuthResponse>> {
     const tenant = this.deps.tenants.get(tenantId)
     const configured = { ...settings, hookBaseUrl: tenant?.authUrl ?? '', tenantSecret: tenant?.secret ?? '' }
-    return this.call('auth', tenantId, configured, traceId,
-      toBinary(AuthRequestSchema, create(AuthRequestSchema, { token, deviceId })),
-      body => fromBinary(AuthResponseSchema, body), response => response.ok)
+    const fields = toBinary(AuthRequestSchema, create(AuthRequestSchema, { token, deviceId }))
+    return this.call({ operation: 'auth', tenantId, settings: configured, traceId, fields },
+      body => fromBinary(AuthResponseSchema, body, FORGET_UNKNOWN), response => response.ok)
   }
 
   /** Whether the message may be sent. */
   checkMessage (
     settings: TenantSettings, message: Message, traceId: string
   ): Promise<HookResult<CheckMessageResponse>> {
-    return this.call('check-message', message.tenantId, settings, traceId,
-      submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message)),
-      body => fromBinary(CheckMessageResponseSchema, body), response => response.allow)
+    const { tenantId, msgId } = message
+    const fields = submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message))
+    return this.call({ operation: 'check-message', tenantId, settings, traceId, msgId, fields },
+      body => fromBinary(CheckMessageResponseSchema, body, FORGET_UNKNOWN), response => response.allow)
   }
 
-  /** Who is in the group. */
-  getGroupMembers (
-    settings: TenantSettings, tenantId: string, groupId: string, traceId: string
-  ): Promise<HookResult<GroupMembers>> {
-    return this.call('get-group-members', tenantId, settings, traceId,
-      toBinary(GetGroupMembersRequestSchema, create(GetGroupMembersRequestSchema, { groupId })),
-      body => {
-        const members = GroupMembers.parse(body)
-        if (members === undefined) throw new Error('not a GetGroupMembersResponse')
-        return members
-      })
+  /** Who is in the message's group. */
+  getGroupMembers (settings: TenantSettings, message: Message, traceId: string): Promise<HookResult<GroupMembers>> {
+    const { tenantId, groupId, msgId } = message
+    const fields = toBinary(GetGroupMembersRequestSchema, create(GetGroupMembersRequestSchema, { groupId }))
+    return this.call({ operation: 'get-group-members', tenantId, settings, traceId, msgId, fields },
+      body => decoded(GroupMembers.parse(body)))
   }
 
   /** One page of what the tenant kept for the user; the first has an empty cursor. */
   getOfflineMessages (
     settings: TenantSettings, tenantId: string,
     page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string
-  ): Promise<HookResult<GetOfflineMessagesResponse>> {
-    return this.call('get-offline-messages', tenantId, settings, traceId,
-      toBinary(GetOfflineMessagesRequestSchema, create(GetOfflineMessagesRequestSchema, page)),
-      body => fromBinary(GetOfflineMessagesResponseSchema, body), response => response.ok)
+  ): Promise<HookResult<OfflinePage>> {
+    const fields = toBinary(GetOfflineMessagesRequestSchema, create(GetOfflineMessagesRequestSchema, page))
+    return this.call({ operation: 'get-offline-messages', tenantId, settings, traceId, fields },
+      body => decoded(decodeOfflinePage(body, page.maxMessages)), response => response.ok)
   }
 
   async close (): Promise<void> {
@@ -110,31 +121,29 @@ export class HooksClient {
   }
 
   private async call<T> (
-    operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
-    decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true
+    call: HookCall, decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true
   ): Promise<HookResult<T>> {
     const { metrics, throttledLog, warn } = this.deps
+    const { operation, tenantId, traceId, msgId } = call
     const startedAt = performance.now()
     const label = metrics.label(tenantId)
     try {
-      const value = await this.attempt(operation, tenantId, settings, traceId, fields, decode, startedAt)
+      const value = await this.attempt(call, decode, startedAt)
       metrics.tenant(tenantId).hookCall(operation, isYes(value) ? 'ok' : 'denied')
       return { ok: true, value }
     } catch (error) {
       const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
       metrics.tenant(tenantId).hookCall(operation, failure.kind)
       throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
-        { tenantId, operation, traceId, failure: failure.kind, reason: failure.message }, 'hook call failed')
+        { tenantId, operation, traceId, msgId, failure: failure.kind, reason: failure.message }, 'hook call failed')
       return { ok: false, failure }
     } finally {
       metrics.hookCallSeconds.observe({ tenant: label, operation }, (performance.now() - startedAt) / 1000)
     }
   }
 
-  private async attempt<T> (
-    operation: HookOperation, tenantId: string, settings: TenantSettings, traceId: string, fields: Uint8Array,
-    decode: (body: Buffer) => T, startedAt: number
-  ): Promise<T> {
+  private async attempt<T> (call: HookCall, decode: (body: Buffer) => T, startedAt: number): Promise<T> {
+    const { operation, tenantId, settings, traceId, fields } = call
     if (settings.hookSignRequired && settings.tenantSecret === '') {
       throw new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
     }
@@ -198,11 +207,17 @@ export class HooksClient {
   private async forget (tenantId: string): Promise<void> {
     const ofTenant = this.lanes.get(tenantId)
     this.lanes.delete(tenantId)
-    for (const lane of ofTenant?.values() ?? []) {
+    for (const [operation, lane] of ofTenant ?? []) {
+      this.deps.metrics.forgetBreaker(tenantId, operation)
       lane.breaker.close()
       await lane.transport.close()
     }
   }
+}
+
+function decoded<T> (answer: T | undefined): T {
+  if (answer === undefined) throw new Error('not the expected message')
+  return answer
 }
 
 function queueFull (): HookFailure {

@@ -5,6 +5,8 @@ import { TenantMetrics, type Counts } from './tenant-metrics.js'
 /** The label value that tenants beyond the bound share. */
 const OTHER = 'other'
 
+const EVENT_LOOP_RESOLUTION_MS = 10
+
 type Labels = Record<string, string | number>
 
 /**
@@ -19,7 +21,7 @@ export class GatewayMetrics {
   private readonly eventLoopDelay: IntervalHistogram
 
   constructor (private readonly registry: Registry, private readonly maxTenants: number) {
-    this.eventLoopDelay = monitorEventLoopDelay({ resolution: 10 })
+    this.eventLoopDelay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS })
     this.eventLoopDelay.enable()
 
     this.perTenant('gauge', 'connections', 'Connected clients', [], (m, emit) => emit({}, m.connections))
@@ -81,9 +83,12 @@ export class GatewayMetrics {
       labelNames: ['result'],
       registers: [registry],
     })
+    for (const result of ['applied', 'refused']) this.tenantsReload.inc({ result }, 0)
     this.nodeGauge('event_loop_lag_seconds', 'Event loop delay since the last scrape', ['quantile'], emit => {
       for (const quantile of [0.5, 0.99, 1]) {
-        emit({ quantile }, this.eventLoopDelay.percentile(quantile * 100) / 1e9)
+        // The histogram holds the whole time between two looks; what is beyond the resolution is lag.
+        const lagMs = this.eventLoopDelay.percentile(quantile * 100) / 1e6 - EVENT_LOOP_RESOLUTION_MS
+        emit({ quantile }, Math.max(lagMs, 0) / 1000)
       }
       this.eventLoopDelay.reset()
     })
@@ -102,6 +107,11 @@ export class GatewayMetrics {
 
   breaker (tenantId: string, operation: string, state: number): void {
     this.breakerState.set({ tenant: this.label(tenantId), operation }, state)
+  }
+
+  /** For a hook that is no more. */
+  forgetBreaker (tenantId: string, operation: string): void {
+    this.breakerState.remove({ tenant: this.label(tenantId), operation })
   }
 
   /** A gauge of the node that is read when Prometheus asks. */

@@ -5,21 +5,23 @@
 export class TenantMetrics {
   connections = 0
   connectionsOpened = 0
-  readonly closes = new Counts<number>()
-  readonly messages = new Counts<'single' | 'group' | 'invalid'>()
+  readonly closes = new Counts<number | 'other'>()
+  readonly messages = new Counts<'single' | 'group' | 'invalid'>('single', 'group', 'invalid')
   readonly frameErrors = new Counts<number>()
-  readonly deliveries = new Counts<'local' | 'offline_buffer' | 'offline_pull'>()
-  readonly acks = new Counts<'sent' | 'duplicate' | 'failed'>()
+  readonly deliveries = new Counts<'local' | 'offline_buffer' | 'offline_pull'>('local', 'offline_buffer', 'offline_pull')
+  readonly acks = new Counts<'sent' | 'duplicate' | 'failed'>('sent', 'duplicate', 'failed')
   readonly ackFailures = new Counts<string>()
-  readonly rateLimited = new Counts<'message_qps' | 'tenant_connections' | 'user_connections' | 'handshake'>()
-  readonly dedupHits = new Counts<'duplicate' | 'in_flight' | 'conflict'>()
+  readonly rateLimited = new Counts<RateLimitKind>('message_qps', 'tenant_connections', 'user_connections', 'handshake')
+  readonly dedupHits = new Counts<'duplicate' | 'in_flight' | 'conflict'>('duplicate', 'in_flight', 'conflict')
   readonly hookCalls = new Map<string, Counts<string>>()
   checkDegraded = 0
   offlineMessages = 0
   offlineBytes = 0
   offlineBuffered = 0
   offlineDelivered = 0
-  readonly offlineEvicted = new Counts<OfflineEviction>()
+  readonly offlineEvicted = new Counts<OfflineEviction>(
+    'user_limit', 'tenant_limit', 'node_limit', 'expired', 'tenant_removed')
+
   offlineSkipped = 0
   outboundOverflows = 0
 
@@ -30,11 +32,18 @@ export class TenantMetrics {
   }
 }
 
+type RateLimitKind = 'message_qps' | 'tenant_connections' | 'user_connections' | 'handshake'
+
 export type OfflineEviction = 'user_limit' | 'tenant_limit' | 'node_limit' | 'expired' | 'tenant_removed'
 
 /** Counts by a label value from a small fixed set. */
 export class Counts<K> {
   private readonly counts = new Map<K, number>()
+
+  /** @param known values that are there from the start, at 0: an alert sees the first event only as a change from 0 */
+  constructor (...known: K[]) {
+    for (const key of known) this.counts.set(key, 0)
+  }
 
   add (key: K, by = 1): void {
     this.counts.set(key, (this.counts.get(key) ?? 0) + by)

@@ -1,20 +1,16 @@
 import type { OfflineEntry } from './offline-entry.js'
 
-/** A doubly linked list of entries, oldest first: any entry leaves it, and the oldest is found, in constant time. */
+/** A doubly linked list of entries in the order in which they came: all it does takes constant time. */
 export class EntryList {
   oldest?: OfflineEntry
   private newest?: OfflineEntry
 
-  /** Puts an entry behind all that are older; entries mostly arrive in order, so the search is short. */
-  insert (entry: OfflineEntry): void {
-    let before = this.newest
-    while (before !== undefined && before.delivery.seq > entry.delivery.seq) before = before.previous
-    entry.previous = before
-    entry.next = before === undefined ? this.oldest : before.next
-    if (entry.next === undefined) this.newest = entry
-    else entry.next.previous = entry
-    if (before === undefined) this.oldest = entry
-    else before.next = entry
+  append (entry: OfflineEntry): void {
+    entry.previous = this.newest
+    entry.next = undefined
+    if (this.newest === undefined) this.oldest = entry
+    else this.newest.next = entry
+    this.newest = entry
   }
 
   remove (entry: OfflineEntry): void {

@@ -54,24 +54,24 @@ export class OfflineBuffer {
     this.insert(tenant, entry)
     const user = tenant.users.get(entry.userId) as UserBuffer
     while (user.entries.length > limits.maxMessagesPerUser || user.bodyBytes > limits.maxBytesPerUser) {
-      this.evict(tenant, user.entries[0], 'user_limit')
+      this.evict(user.entries[0], 'user_limit')
     }
     while (tenant.users.size > limits.maxUsersPerTenant || tenant.bytes > limits.maxBytesPerTenant) {
-      this.evict(tenant, tenant.arrivals.oldest as OfflineEntry, 'tenant_limit')
+      this.evict(tenant.arrivals.oldest as OfflineEntry, 'tenant_limit')
     }
     while (this.totalBytes > limits.maxBytes) {
       const heaviest = this.heaviestTenant()
-      this.evict(heaviest, heaviest.arrivals.oldest as OfflineEntry, 'node_limit')
+      this.evict(heaviest.arrivals.oldest as OfflineEntry, 'node_limit')
     }
     return true
   }
 
   /**
-   * Takes out the next message for a device, oldest first, if there is one. Whoever takes it puts it back with `add`
-   * should the device's socket not take it.
+   * The next message for a device, oldest first, if there is one. Whoever removes it puts it back with `add` should the
+   * device's socket not take it.
    * @param isOnline whether another device of the user is connected
    */
-  take (
+  peek (
     tenantId: string, userId: string, deviceId: string, isOnline: (deviceId: string) => boolean
   ): OfflineEntry | undefined {
     const tenant = this.tenants.get(tenantId)
@@ -81,10 +81,8 @@ export class OfflineBuffer {
     for (let i = 0; i < entries.length;) {
       const entry = entries[i]
       if (entry.expiresAt <= now) {
-        this.evict(tenant, entry, 'expired')
-      } else if (entry.deviceId === '' || entry.deviceId === deviceId ||
-          (entry.anyDeviceInstead && !isOnline(entry.deviceId))) {
-        this.remove(tenant, entry)
+        this.evict(entry, 'expired')
+      } else if (isFor(entry, deviceId, isOnline)) {
         return entry
       } else {
         i++
@@ -93,12 +91,24 @@ export class OfflineBuffer {
     return undefined
   }
 
+  /** Takes an entry out that is in. */
+  remove (entry: OfflineEntry): void {
+    const tenant = this.tenants.get(entry.tenantId) as TenantBuffer
+    const user = tenant.users.get(entry.userId) as UserBuffer
+    user.entries.splice(user.entries.indexOf(entry), 1)
+    user.bodyBytes -= entry.delivery.message.msgBody.length
+    if (user.entries.length === 0) tenant.users.delete(entry.userId)
+    tenant.arrivals.remove(entry)
+    this.account(tenant, entry, -1)
+    if (tenant.users.size === 0) this.tenants.delete(entry.tenantId)
+  }
+
   /** Whether the user has anything here, expired or for another device included. */
   holdsFor (tenantId: string, userId: string): boolean {
     return this.tenants.get(tenantId)?.users.has(userId) ?? false
   }
 
-  /** Drops what has expired, as far as it is at the old end of its tenant's list; `take` checks each entry anyway. */
+  /** Drops what has expired, as far as it is at the old end of its tenant's list; `peek` checks each entry anyway. */
   sweep (): void {
     const now = this.now()
     for (const tenant of this.tenants.values()) {
@@ -118,30 +128,20 @@ export class OfflineBuffer {
     while (at > 0 && user.entries[at - 1].delivery.seq > entry.delivery.seq) at--
     user.entries.splice(at, 0, entry)
     user.bodyBytes += entry.delivery.message.msgBody.length
-    tenant.arrivals.insert(entry)
+    tenant.arrivals.append(entry)
     this.account(tenant, entry, 1)
-  }
-
-  private remove (tenant: TenantBuffer, entry: OfflineEntry): void {
-    const user = tenant.users.get(entry.userId) as UserBuffer
-    user.entries.splice(user.entries.indexOf(entry), 1)
-    user.bodyBytes -= entry.delivery.message.msgBody.length
-    if (user.entries.length === 0) tenant.users.delete(entry.userId)
-    tenant.arrivals.remove(entry)
-    this.account(tenant, entry, -1)
-    if (tenant.users.size === 0) this.tenants.delete(entry.tenantId)
   }
 
   private evictWhile (tenant: TenantBuffer, goes: (oldest: OfflineEntry) => boolean, reason: OfflineEviction): void {
     let oldest = tenant.arrivals.oldest
     while (oldest !== undefined && goes(oldest)) {
-      this.evict(tenant, oldest, reason)
+      this.evict(oldest, reason)
       oldest = tenant.arrivals.oldest
     }
   }
 
-  private evict (tenant: TenantBuffer, entry: OfflineEntry, reason: OfflineEviction): void {
-    this.remove(tenant, entry)
+  private evict (entry: OfflineEntry, reason: OfflineEviction): void {
+    this.remove(entry)
     this.metrics.tenant(entry.tenantId).offlineEvicted.add(reason)
   }
 
@@ -163,9 +163,14 @@ export class OfflineBuffer {
   }
 }
 
+function isFor (entry: OfflineEntry, deviceId: string, isOnline: (deviceId: string) => boolean): boolean {
+  if (entry.exceptDeviceId === deviceId) return false
+  return entry.deviceId === '' || entry.deviceId === deviceId || (entry.anyDeviceInstead && !isOnline(entry.deviceId))
+}
+
 /** What an entry counts for tenant and node, in bytes. */
 function sizeOf (entry: OfflineEntry): number {
   const { message } = entry.delivery
   return ENTRY_OVERHEAD_BYTES + message.msgBody.length + message.msgId.length + message.toUserId.length +
-    message.groupId.length
+    message.groupId.length + entry.userId.length
 }

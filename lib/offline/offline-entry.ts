@@ -11,6 +11,8 @@ export interface OfflineEntry {
   readonly deviceId: string
   /** No other device of the user got it: when `deviceId` is not connected, any device may have it. */
   readonly anyDeviceInstead: boolean
+  /** Never for this device: the message came from it. */
+  readonly exceptDeviceId?: string
   /** Neighbours in the tenant's order of arrival; kept by the buffer. */
   previous?: OfflineEntry
   next?: OfflineEntry

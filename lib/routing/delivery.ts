@@ -15,16 +15,17 @@ export class Delivery {
     return this.encoded
   }
 
-  /**
-   * Makes the message fit to be kept: its body is a view of the chunk it was received in, up to 64 KiB that would be
-   * kept with it; the encoded frame is made anew when it is needed.
-   */
+  /** Makes the message fit to be kept: its body is a view of what it was received in, which would be kept with it. */
   keep (): void {
-    this.encoded = undefined
     if (this.ownsBody) return
     this.ownsBody = true
     const body = Buffer.allocUnsafeSlow(this.message.msgBody.length)
     body.set(this.message.msgBody)
     this.message.msgBody = body
+  }
+
+  /** For when nobody needs the frame for now: a kept message would take twice its memory. It is made anew on demand. */
+  forgetFrame (): void {
+    this.encoded = undefined
   }
 }

@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Connections } from '../connections/connections.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { Message } from '../protocol/message.js'
 import type { Session } from '../session/session.js'
 import { Delivery } from './delivery.js'
+import type { FanOut } from './fan-out.js'
 
 /** What became of a message, in users. */
 export interface DeliveryOutcome {
@@ -17,7 +17,7 @@ export interface DeliveryOutcome {
 }
 
 export interface RouterLimits {
-  /** Group members served before other connections get their turn. */
+  /** Group members served at a stretch; then other work may have its turn. */
   groupChunkSize: number
   /** Offline members of a group for whom one message is kept. */
   groupOfflineMaxUsers: number
@@ -30,6 +30,7 @@ export class Router {
   constructor (private readonly deps: {
     connections: Connections
     offline: OfflineBuffer
+    fanOut: FanOut
     limits: RouterLimits
     now: () => number
   }) {}
@@ -40,24 +41,28 @@ export class Router {
     const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
     this.reach(from, delivery, message.toUserId, outcome, true)
     if (message.toUserId !== from.userId) this.syncSender(from, delivery, outcome)
+    delivery.forgetFrame()
     return outcome
   }
 
-  /** To every device of every member, each user once, and the sender's other devices. In chunks, one a turn. */
+  /** To every device of every member, each user once, and the sender's other devices. */
   async toGroup (from: Session, message: Message, members: GroupMembers): Promise<DeliveryOutcome> {
     const delivery = new Delivery(message, ++this.seq)
     const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
     const { groupChunkSize, groupOfflineMaxUsers } = this.deps.limits
     const seen = new Set([from.userId])
-    for (let chunk = members.take(groupChunkSize); chunk.length > 0; chunk = members.take(groupChunkSize)) {
-      for (const userId of chunk) {
-        if (seen.has(userId)) continue
+    const serveChunk = (): boolean => {
+      for (const userId of members.take(groupChunkSize)) {
+        if (userId === '' || seen.has(userId)) continue
         seen.add(userId)
         this.reach(from, delivery, userId, outcome, outcome.buffered < groupOfflineMaxUsers)
       }
-      if (chunk.length === groupChunkSize) await nextTurn()
+      return members.isAtEnd
     }
+    // A small group is served at once; the rest of a large one takes turns with all other work.
+    if (!serveChunk()) await this.deps.fanOut.run(from.tenantId, serveChunk)
     this.syncSender(from, delivery, outcome)
+    delivery.forgetFrame()
     return outcome
   }
 
@@ -100,6 +105,8 @@ export class Router {
       delivery,
       expiresAt: this.deps.now() + from.settings.offlineBufferTtlSeconds * 1000,
       anyDeviceInstead: false,
+      // A note to oneself is for the other devices.
+      exceptDeviceId: userId === from.userId ? from.deviceId : undefined,
     })
     if (kept) {
       from.metrics.offlineBuffered++

@@ -6,6 +6,7 @@ import type { HandshakeGate } from '../admission/handshake-gate.js'
 import { refuseConnection } from '../admission/admission.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import { TenantRuntimeConfigSchema, type AuthResponse, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
+import type { HookResult } from '../hooks/hook-failure.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Lifecycle } from '../lifecycle/lifecycle.js'
 import type { ThrottledLog } from '../log/throttled-log.js'
@@ -17,6 +18,12 @@ import { Session, type SessionDeps, type SessionIdentity } from './session.js'
 
 /** Bytes a client may send before it is let in; then reading pauses until it is. */
 const MAX_EARLY_BYTES = 64 * 1024
+
+/** Characters of a deviceId. It is a key and in every log line of its connection. */
+const MAX_DEVICE_ID_LENGTH = 256
+
+/** Milliseconds for a refused client to answer the close frame. Until then it may still send, so this is short. */
+const REFUSED_TIMEOUT_MS = 2000
 
 /** The metrics label for connections of no known tenant: their tenant ids are anybody's invention. */
 const NO_TENANT = 'unknown'
@@ -86,25 +93,37 @@ export class Handshakes {
 
   /** Asks the auth hook, where there is somebody to ask for and the gate is open. */
   private async authenticate (params: ConnectParams, traceId: string): Promise<Refusal | AuthResponse> {
-    const { tenants, gate, auth, gatewayMetrics } = this.deps
+    const { tenants, gate, gatewayMetrics } = this.deps
     const { tenantId, token } = params
     if (tenantId === '') return new Refusal(CloseCode.UNKNOWN_TENANT, 'missing tenantId')
     const configured = tenants.get(tenantId)
     if (configured === undefined) return new Refusal(CloseCode.UNKNOWN_TENANT, 'unknown tenant')
     if (token === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing token')
     if (params.deviceId === '') return new Refusal(CloseCode.AUTH_FAILED, 'missing deviceId')
+    if (params.deviceId.length > MAX_DEVICE_ID_LENGTH) return new Refusal(CloseCode.AUTH_FAILED, 'deviceId too long')
 
     if (!gate.enter(tenantId)) {
       gatewayMetrics.tenant(tenantId).rateLimited.add('handshake')
       return new Refusal(CloseCode.UNAVAILABLE, 'too many connections at once: retry with backoff')
     }
-    const answer = await auth.auth(tenantId, configured.settingsFor(undefined), token, params.deviceId, traceId)
-      .finally(() => gate.leave(tenantId))
+    const answer = await this.ask(configured, params, traceId)
     if (!answer.ok) return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
     const { ok, reason, userId } = answer.value
     if (!ok) return new Refusal(CloseCode.AUTH_FAILED, reason || 'authentication failed')
     if (userId === '') return this.badAnswer(tenantId, 'auth hook answered without user_id')
     return answer.value
+  }
+
+  /** The auth hook's answer; the gate counts the client until it is there. */
+  private async ask (
+    tenant: Tenant, { token, deviceId }: ConnectParams, traceId: string
+  ): Promise<HookResult<AuthResponse>> {
+    const { auth, gate } = this.deps
+    try {
+      return await auth.auth(tenant.id, tenant.settingsFor(undefined), token, deviceId, traceId)
+    } finally {
+      gate.leave(tenant.id)
+    }
   }
 
   /** Finds the authenticated client its place, where there is one. */
@@ -171,11 +190,14 @@ export class Handshakes {
     gatewayMetrics.tenant(tenantId).closes.add(code)
     // The reason may be the auth hook's, and a hook may quote the token.
     const logged = params.token === '' ? reason : reason.replaceAll(params.token, '[token]')
-    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log), { tenantId, code, reason: logged, traceId },
-      'connection refused')
+    const requested = tenantId === NO_TENANT ? params.tenantId.slice(0, 128) : undefined
+    throttledLog.log(`refused ${tenantId} ${code}`, log.info.bind(log),
+      { tenantId, requested, code, reason: logged, traceId }, 'connection refused')
     // It may have been paused for early frames; the peer's own close frame must be read for the socket to end.
     ws.resume()
     ws.close(code, closeReason(reason))
+    const timer = setTimeout(() => ws.terminate(), REFUSED_TIMEOUT_MS).unref()
+    ws.once('close', () => clearTimeout(timer))
   }
 }
 

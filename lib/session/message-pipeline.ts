@@ -8,6 +8,7 @@ import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
 import { AckReason } from '../protocol/server-errors.js'
 import type { TenantRateLimit } from '../rate-limit/tenant-rate-limit.js'
+import type { FanOut } from '../routing/fan-out.js'
 import type { DeliveryOutcome, Router } from '../routing/router.js'
 import type { Session } from './session.js'
 
@@ -31,6 +32,7 @@ export class MessagePipeline {
     rateLimit: TenantRateLimit
     dedup: Dedup
     router: Router
+    fanOut: FanOut
     maxMessageBytes: number
     groupMembersMaxUsers: number
     log: FastifyBaseLogger
@@ -108,7 +110,7 @@ export class MessagePipeline {
       turn.skip()
       this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
       this.failUnexpectedly(session, message, error)
-    })
+    }).catch(err => this.deps.log.error({ err, tenantId: session.tenantId, msgId: message.msgId }, 'ack failed'))
   }
 
   /** Asks the hooks, both at once. */
@@ -117,7 +119,7 @@ export class MessagePipeline {
     const { settings, tenantId, traceId } = session
     const [check, members] = await Promise.all([
       settings.checkMessageDisabled ? undefined : hooks.checkMessage(settings, message, traceId),
-      isGroup ? hooks.getGroupMembers(settings, tenantId, message.groupId, traceId) : undefined,
+      isGroup ? hooks.getGroupMembers(settings, message, traceId) : undefined,
     ])
     if (check?.ok === true && !check.value.allow) {
       return { allowed: false, reason: check.value.reason.slice(0, MAX_REASON_LENGTH) || AckReason.REJECTED }
@@ -134,6 +136,9 @@ export class MessagePipeline {
     if (members.value.count === 0) return { allowed: false, reason: AckReason.MEMBERS_EMPTY }
     if (members.value.count > this.deps.groupMembersMaxUsers) {
       return { allowed: false, reason: AckReason.GROUP_TOO_LARGE }
+    }
+    if (!this.deps.fanOut.reserve(tenantId, members.value.byteLength)) {
+      return { allowed: false, reason: AckReason.MEMBERS_UNAVAILABLE }
     }
     return { allowed: true, members: members.value }
   }
@@ -153,7 +158,9 @@ export class MessagePipeline {
       if (verdict.members === undefined) {
         return this.conclude(session, message, reserved, router.toUser(session, message))
       }
+      const { byteLength } = verdict.members
       return router.toGroup(session, message, verdict.members)
+        .finally(() => this.deps.fanOut.release(session.tenantId, byteLength))
         .then(outcome => this.conclude(session, message, reserved, outcome))
         .catch(failed)
     } catch (error) {

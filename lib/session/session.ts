@@ -14,15 +14,16 @@ import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import { decodeClientFrame, HeartbeatPing } from '../protocol/client-frame.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
-import type { Message } from '../protocol/message.js'
 import { FrameError } from '../protocol/server-errors.js'
 import { encodeAck, encodePong, encodeServerFrame, type Ack } from '../protocol/server-frame.js'
-import { Delivery } from '../routing/delivery.js'
+import type { Delivery } from '../routing/delivery.js'
 import type { Tenant } from '../tenants/tenant.js'
 import type { Tenants } from '../tenants/tenants.js'
+import { deliveryOf, DeviceCopy, isLive, type Cargo } from './cargo.js'
 import { ConversationTurns } from './conversation-turns.js'
 import type { MessagePipeline } from './message-pipeline.js'
-import { pullOfflineMessages, type OfflinePullHooks } from './offline-pull.js'
+import type { OfflinePullHooks } from './offline-pull.js'
+import { Replay } from './replay.js'
 
 /** What a session needs of the node it lives on. */
 export interface SessionDeps {
@@ -53,13 +54,8 @@ export interface SessionIdentity {
   metrics: TenantMetrics
 }
 
-/** A message that another device of the user has too: what this one misses of them is its own. */
-class DeviceCopy {
-  constructor (readonly delivery: Delivery) {}
-}
-
-/** What is on its way to the socket and must not be lost with it. */
-type Cargo = Delivery | DeviceCopy | OfflineEntry
+/** Codes that a client or WebSocket itself may end a connection with; any other is counted as `other`. */
+const COUNTED_CODES = new Set<number>([1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, ...Object.values(CloseCode)])
 
 /**
  * One connected client, from the connect_ack to the end of its socket: takes frames in, within its limits; puts frames
@@ -89,16 +85,10 @@ export class Session {
   private backlog: Array<Buffer | FrameError> = []
   private finishing = false
   private scheduled = false
-  /** The offline buffer goes first: while this holds, live messages queue behind it, in it. */
-  private replaying = true
-  private pulling = false
-  private pullHolds = false
-  /** What this device got while the tenant's own store was read: the same message may come from there and from here. */
-  private seen?: Set<string>
+  private readonly replay: Replay
   /** How the client broke the WebSocket protocol, or what the network did. */
   private socketError?: string
   private onIdle?: () => void
-  private onRoom?: () => void
 
   constructor (
     private readonly deps: SessionDeps,
@@ -118,7 +108,14 @@ export class Session {
     this.lastFrameAt = deps.now()
     this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, {
       written: cargo => this.onWritten(cargo),
+      // Behind a close frame nothing is received, although the kernel still takes it.
+      isOpen: () => ws.readyState === ws.OPEN,
     })
+    this.replay = new Replay(deps, this, this.outbound)
+  }
+
+  get isClosed (): boolean {
+    return this.closed
   }
 
   /** The settings in force: the auth hook's, within the tenant's configuration as it is now. */
@@ -154,7 +151,8 @@ export class Session {
     })))
     former?.close(CloseCode.REPLACED, 'replaced by a newer connection of this device')
     if (this.settings.offlineUseHookPull) {
-      this.pull().catch(err => this.deps.log.error({ ...this.logFields(), err }, 'pulling offline messages failed'))
+      this.replay.pull(this.settings)
+        .catch(err => this.deps.log.error({ ...this.logFields(), err }, 'pulling offline messages failed'))
     } else {
       this.schedule()
     }
@@ -197,7 +195,7 @@ export class Session {
     this.handledThisTurn = 0
     if (this.closed) return
     if (this.backlog.length > 0) this.handleBacklog()
-    if (this.replaying && !this.pullHolds) this.replay()
+    if (!this.closed) this.replay.pump()
   }
 
   /** One connection handles a bounded number of frames a turn, so that a flood does not hold up the others. */
@@ -237,18 +235,17 @@ export class Session {
    * @param isShared whether another device of the user has it too
    */
   deliver (delivery: Delivery, isShared: boolean): void {
-    if (this.replaying && this.deps.offline.add(this.entryOf(delivery, isShared))) {
-      this.metrics.offlineBuffered++
-      return
+    const cargo = isShared ? new DeviceCopy(delivery) : delivery
+    if (this.replay.isActive) {
+      if (!this.replay.hold(cargo)) this.overflow()
+    } else if (this.replay.isFirstSight(delivery.message)) {
+      this.send(delivery.frame, cargo)
     }
-    if (!this.isFirstSight(delivery.message)) return
-    this.send(delivery.frame, isShared ? new DeviceCopy(delivery) : delivery)
   }
 
   /** Something may have come into the offline buffer for this device. */
   wake (): void {
-    this.replaying = true
-    this.schedule()
+    this.replay.wake()
   }
 
   /** Sends a WebSocket ping. */
@@ -257,7 +254,11 @@ export class Session {
   }
 
   private send (frame: Buffer, cargo?: Cargo): void {
-    if (this.outbound.send(frame, cargo) || this.closed) return
+    if (!this.outbound.send(frame, cargo)) this.overflow()
+  }
+
+  private overflow (): void {
+    if (this.closed) return
     this.metrics.outboundOverflows++
     this.close(CloseCode.SLOW_CONSUMER, 'slow consumer: read faster, then reconnect')
   }
@@ -270,73 +271,11 @@ export class Session {
     this.send(encodeServerFrame(create(ServerFrameSchema, { payload: { case: 'error', value: { code, message } } })))
   }
 
-  /** Moves messages from the offline buffer to the socket as fast as it takes them, until there are none. */
-  private replay (): void {
-    const { offline, connections } = this.deps
-    const { tenantId, userId, deviceId } = this
-    const isOnline = (device: string): boolean => connections.ofDevice(tenantId, userId, device) !== undefined
-    while (!this.closed) {
-      const entry = offline.take(tenantId, userId, deviceId, isOnline)
-      if (entry === undefined) {
-        this.replaying = false
-        if (!this.pulling) this.seen = undefined
-        return
-      }
-      const { frame } = entry.delivery
-      if (!this.outbound.hasRoom(frame.length)) {
-        // Goes on when the socket has taken something: onWritten.
-        offline.add(entry)
-        return
-      }
-      if (!this.isFirstSight(entry.delivery.message)) continue
-      this.outbound.send(frame, entry)
-    }
-  }
-
-  /** Delivers what the tenant kept. Live messages wait for it no longer than one hook call may take. */
-  private async pull (): Promise<void> {
-    this.pulling = true
-    this.pullHolds = true
-    this.seen = new Set()
-    const release = (): void => {
-      clearTimeout(timer)
-      this.pullHolds = false
-      this.wake()
-    }
-    const timer = setTimeout(release, this.deps.hooks.timeoutMs)
-    try {
-      for await (const message of pullOfflineMessages(this.deps.hooks, this.settings, this)) {
-        if (!this.isFirstSight(message)) continue
-        const delivery = new Delivery(message, 0)
-        while (!this.closed && !this.outbound.hasRoom(delivery.frame.length)) {
-          await new Promise<void>(resolve => { this.onRoom = resolve })
-        }
-        if (this.closed) break
-        this.outbound.send(delivery.frame)
-        this.metrics.deliveries.add('offline_pull')
-      }
-    } finally {
-      this.pulling = false
-      release()
-    }
-  }
-
-  /** Whether the message has not come to this device before. Only looked at, and remembered, around a pull. */
-  private isFirstSight ({ userId, deviceId, msgId }: Pick<Message, 'userId' | 'deviceId' | 'msgId'>): boolean {
-    if (this.seen === undefined) return true
-    const key = `${userId}\0${deviceId}\0${msgId}`
-    if (this.seen.has(key)) return false
-    this.seen.add(key)
-    return true
-  }
-
   private onWritten (cargo: Array<Cargo | undefined>): void {
     for (const item of cargo) {
-      if (item === undefined || item instanceof Delivery || item instanceof DeviceCopy) continue
-      this.metrics.offlineDelivered++
+      if (item !== undefined && !isLive(item)) this.metrics.offlineDelivered++
     }
-    this.onRoom?.()
-    if (this.replaying) this.schedule()
+    this.replay.continue()
   }
 
   // --- the end
@@ -364,7 +303,7 @@ export class Session {
   private onSocketClosed (code: number): void {
     if (!this.closed) {
       this.leave(code)
-      this.deps.log.info({ ...this.logFields(), code, error: this.socketError }, 'connection closed by the client')
+      this.deps.log.info({ ...this.logFields(), code, error: this.socketError }, code === 1006 ? 'connection lost' : 'connection closed by the client')
     }
     this.save(this.outbound.unconfirmed())
   }
@@ -375,9 +314,12 @@ export class Session {
     this.deps.connections.remove(this)
     if (this.watched !== undefined) this.deps.heartbeats.unwatch(this.watched)
     this.metrics.connections--
-    this.metrics.closes.add(code)
-    this.save(this.outbound.close())
-    this.onRoom?.()
+    this.metrics.closes.add(COUNTED_CODES.has(code) ? code : 'other')
+    const unsent = this.outbound.close()
+    // What such a client has not taken by now it takes only by chance, and not before its next connection has begun:
+    // better twice than late. Otherwise the end of the socket tells: see onSocketClosed.
+    const isLost = code === CloseCode.REPLACED || code === CloseCode.HEARTBEAT_TIMEOUT
+    this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()])
   }
 
   /** Puts what was not written where the user's next connection finds it. */
@@ -387,11 +329,10 @@ export class Session {
     const online = connections.ofUser(tenantId, userId)
     for (const item of cargo) {
       if (item === undefined) continue
-      const entry = item instanceof Delivery
-        ? this.entryOf(item, false)
-        : item instanceof DeviceCopy ? this.entryOf(item.delivery, true) : item
+      const entry = isLive(item) ? this.entryOf(deliveryOf(item), item instanceof DeviceCopy) : item
       if (!offline.add(entry)) this.metrics.offlineSkipped++
       else if (entry !== item) this.metrics.offlineBuffered++
+      entry.delivery.forgetFrame()
     }
     // Whoever is connected may be the one it now belongs to.
     if (offline.holdsFor(tenantId, userId)) for (const other of online) other.wake()
@@ -410,7 +351,8 @@ export class Session {
     return { tenantId, userId, deviceId, delivery, expiresAt, anyDeviceInstead: !isShared }
   }
 
-  private schedule (): void {
+  /** Asks for `flush` at the end of this turn of the event loop. */
+  schedule (): void {
     if (this.scheduled) return
     this.scheduled = true
     this.deps.flushQueue.add(this)

@@ -52,6 +52,8 @@ const caps: Record<CappedSetting, object> = {
   hookBreakerOpenMs: hookBreakerOpen,
 }
 
+const urlTakes = 'an http or https URL such as http://hooks.acme.example:8081'
+
 const ajv = new Ajv({ allErrors: true, verbose: true })
 ajv.addFormat('hook-url', value => checkHookUrl(value) === undefined)
 
@@ -74,6 +76,9 @@ const validate = ajv.compile<TenantsFileContent>({
  * No line repeats a value.
  */
 export function checkTenantsFile (content: unknown): { valid: TenantsFileContent } | { problems: string[] } {
+  if (content === null || content === undefined) {
+    return { problems: ['is empty; it takes at least: tenants: {acme: {authUrl: "http://hooks.acme.example:8081"}}'] }
+  }
   if (validate(content)) return { valid: content }
   const problems = (validate.errors ?? [])
     // ajv reports a bad property name twice: once with the rule it broke, once as a bad name. The second has it all.
@@ -89,7 +94,8 @@ function describe (error: ErrorObject): string {
     case 'required': return `${at(error.params.missingProperty)}: is missing`
     case 'additionalProperties': return `${at(error.params.additionalProperty)}: is not a setting here${hint(error)}`
     case 'propertyNames': return `${at(error.params.propertyName)}: is not a tenant id; it takes ${tenantIdTakes}`
-    case 'format': return `${at()}: ${checkHookUrl(String(error.data))}; it takes an http or https URL such as http://hooks.acme.example:8081`
+    case 'format': return `${at()}: ${checkHookUrl(String(error.data))}; it takes ${urlTakes}`
+    case 'type': return `${at()}: ${wrongType(error, path.join('.'))}`
     default: return `${at()}: is not allowed; it takes ${takes(error.parentSchema)}`
   }
 }
@@ -98,7 +104,34 @@ function takes (schema: ErrorObject['parentSchema']): string {
   switch (schema?.type) {
     case 'integer': return `a whole number from ${schema.minimum} to ${schema.maximum}`
     case 'boolean': return 'true or false'
-    case 'string': return 'text; put it in quotes'
+    case 'string': return schema.format === undefined ? 'text' : urlTakes
+    default: return 'a mapping'
+  }
+}
+
+function wrongType ({ data, parentSchema }: ErrorObject, path: string): string {
+  if (data === null && path === 'tenants') return 'is empty; write tenants: {} for none'
+  if (parentSchema?.type === 'integer' && typeof data === 'number') return `is not a whole number; it takes ${takes(parentSchema)}`
+  const takesText = takes(parentSchema) === 'text'
+  const remedy = takesText && ['number', 'boolean'].includes(typeof data)
+    ? '; put it in quotes'
+    : readsAs(parentSchema?.type, data) ? '; remove the quotes' : ''
+  return `is ${kindOf(data)}; it takes ${takes(parentSchema)}${remedy}`
+}
+
+/** Whether a text would be what is asked for, were it not a text. */
+function readsAs (type: string, data: unknown): boolean {
+  if (typeof data !== 'string') return false
+  return (type === 'integer' && /^\d+$/.test(data)) || (type === 'boolean' && /^(true|false)$/i.test(data))
+}
+
+function kindOf (data: unknown): string {
+  if (data === null) return 'empty'
+  if (Array.isArray(data)) return 'a list'
+  switch (typeof data) {
+    case 'string': return 'text'
+    case 'number': return 'a number'
+    case 'boolean': return 'true or false'
     default: return 'a mapping'
   }
 }

@@ -3,9 +3,13 @@ import { open, stat } from 'node:fs/promises'
 import { LineCounter, parseDocument } from 'yaml'
 import type { TenantConfig } from '../config/gateway-config.js'
 import { checkTenantsFile, type TenantsFileContent } from './tenants-file-schema.js'
+import { yamlProblem } from './yaml-problem.js'
 
 /** Bytes. A tenant takes about 200: this is some 40,000 of them. */
 export const largestTenantsFile = 8 * 1024 * 1024
+
+/** For whoever applies or checks a file of no tenants: it is taken, they may come later, yet it is rarely meant. */
+export const noTenantsWarning = 'the tenants file lists no tenant: every client gets 4002 until it does'
 
 /** Lines of an error message. A wrong indentation can make every line of a large file a problem. */
 const shownProblems = 50
@@ -93,9 +97,9 @@ function parseYaml (path: string, source: string): unknown {
   const lineCounter = new LineCounter()
   // JSON is YAML too. Pretty errors would quote the lines around, secrets included.
   const document = parseDocument(source, { lineCounter, prettyErrors: false, stringKeys: true })
-  const problems = document.errors.map(({ code, pos: [offset] }) => {
-    const { line, col } = lineCounter.linePos(offset)
-    return `line ${line}, column ${col}: ${yamlProblems[code] ?? `is not valid YAML (${code})`}`
+  const problems = document.errors.map(error => {
+    const { line, col } = lineCounter.linePos(error.pos[0])
+    return `line ${line}, column ${col}: ${yamlProblem(error)}`
   })
   if (problems.length > 0) throw new TenantsFileError(path, problems)
   try {
@@ -105,14 +109,6 @@ function parseYaml (path: string, source: string): unknown {
   } catch (error) {
     throw new TenantsFileError(path, ['uses an anchor that does not exist, or far too many of them'], { cause: error })
   }
-}
-
-const yamlProblems: Record<string, string> = {
-  DUPLICATE_KEY: 'the key appears twice',
-  TAB_AS_INDENT: 'a tab is used for indentation; use spaces',
-  BAD_INDENT: 'the indentation is wrong, or a bracket is not closed',
-  MULTIPLE_DOCS: 'a second document begins; one file is one document',
-  NON_STRING_KEY: 'the key is not text; put it in quotes',
 }
 
 function tenantsOf ({ tenants }: TenantsFileContent): TenantConfig[] {

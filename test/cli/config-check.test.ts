@@ -34,7 +34,7 @@ t.test('--json prints the same for programs', async t => {
   const { ok, variables, tenants: shown, warnings } = JSON.parse(stdout)
   t.equal(ok, true)
   t.strictSame(variables.find(({ name }: { name: string }) => name === 'HOOK_SIGN_REQUIRED'), { name: 'HOOK_SIGN_REQUIRED', value: true, source: 'environment' })
-  t.match(shown, [{ id: 'acme', secret: 'set', hookMaxConcurrency: 32 }, { id: 'globex', secret: 'none' }])
+  t.match(shown, [{ id: 'acme', secret: 'set', settings: { hookMaxConcurrency: 32 } }, { id: 'globex', secret: 'none' }])
   t.match(warnings, [/^REDIS_ULR is set.*did you mean REDIS_URL\?$/, /^tenant globex has no secret but its hooks must be signed/])
   t.notMatch(stdout, 'hunter2')
 })
@@ -52,6 +52,88 @@ t.test('the tenants file is read too', async t => {
   t.match(broken.stderr, /2 problems in the configuration:\n.*tenants\.acme\.authUrl: is missing\n.*tenants\.globex\.authUrl: does not begin/)
   t.match(JSON.parse(broken.stdout), { ok: false, problems: [{ variable: 'TENANTS_FILE' }, { variable: 'TENANTS_FILE' }] })
   t.notMatch(broken.stdout + broken.stderr, 'hunter2')
+})
+
+t.test('a tenant is shown with the settings that hold for it, and a default above its cap is pointed out', async t => {
+  const path = join(t.testdir({
+    'tenants.yaml': `
+tenants:
+  acme:
+    authUrl: http://acme
+    secret: hunter2
+    hookMaxConcurrency: 50
+    defaults:
+      heartbeatTimeoutSeconds: 60
+      tenantSecret: hunter3
+      syncSenderDevices: false
+      offlineBufferTtlSeconds: 10
+    caps: { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 5, hookMaxConcurrency: 40, offlineBufferTtlSeconds: 10 }
+  globex: { authUrl: "http://globex" }
+`,
+  }), 'tenants.yaml')
+  const warnings = [
+    'tenants.acme.defaults.heartbeatTimeoutSeconds: 60 is above its cap of 30',
+    'tenants.acme.hookMaxConcurrency: 50 is above its cap of 40',
+  ]
+
+  const text = await mics(['config', 'check'], { TENANTS_FILE: path })
+  const shown = text.stdout.slice(text.stdout.indexOf('Tenants: '))
+  const settings = /^ {4}settings: (.*)$/m.exec(shown)?.[1]?.split(', ') ?? []
+  t.equal(shown.replace(/settings: .*/, 'settings: ...'), `Tenants: 2
+  acme    http://acme    secret: set   hook concurrency: 40
+    settings: ...
+    caps: heartbeatTimeoutSeconds 30, tenantMaxConnections 5, hookMaxConcurrency 40, offlineBufferTtlSeconds 10
+  globex  http://globex  secret: none  hook concurrency: 32
+`)
+  t.strictSame(settings.toSorted(),
+    ['offlineBufferTtlSeconds 10', 'syncSenderDevices false', 'tenantMaxConnections 5', 'tenantSecret set'])
+  t.strictSame(text.stderr, warnings.map(warning => `warning: ${warning}\n`).join(''))
+
+  const json = await mics(['config', 'check', '--json'], { TENANTS_FILE: path })
+  const { tenants: [acme, globex], warnings: told } = JSON.parse(json.stdout)
+  t.strictSame(told, warnings)
+  t.match(acme.caps, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 5 })
+  t.equal(Object.keys(acme.settings).length, 16, 'all of them')
+  t.match(acme.settings, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 5, hookMaxConcurrency: 40, tenantSecret: 'set' })
+  t.match(globex.settings, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 0, tenantSecret: 'none' })
+  t.strictSame([globex.own, globex.caps], [{}, {}])
+  t.notMatch(json.stdout + text.stdout, /hunter/)
+})
+
+t.test('a file of no tenants is pointed out, unless the demo tenant is there', async t => {
+  const env = { TENANTS_FILE: join(t.testdir({ 'tenants.yaml': 'tenants: {}' }), 'tenants.yaml') }
+  const { stdout, stderr, exitCode } = await mics(['config', 'check'], env)
+  t.equal(exitCode, 0)
+  t.match(stdout, /^Tenants: none; the file lists none yet$/m)
+  t.equal(stderr, 'warning: the tenants file lists no tenant: every client gets 4002 until it does\n')
+  t.equal((await mics(['config', 'check', '--embedded'], env)).stderr, '')
+})
+
+t.test('problems of the environment do not hide those of the tenants file', async t => {
+  const folder = t.testdir({ 'broken.yaml': 'tenants: { acme: { secret: hunter2 }, globex: { authUrl: "ftp://x" } }' })
+  const env = { PORT: 'abc', TENANTS_FILE: join(folder, 'broken.yaml') }
+  const { stdout, stderr, exitCode } = await mics(['config', 'check', '--json'], env)
+  t.equal(exitCode, 2)
+  t.match(stderr, /^3 problems in the configuration:\n {2}PORT: .*\n.*tenants\.acme\.authUrl: is missing\n.*tenants\.globex\.authUrl: does not begin/)
+  t.match(JSON.parse(stdout), { ok: false, problems: [{ variable: 'PORT' }, { variable: 'TENANTS_FILE' }, { variable: 'TENANTS_FILE' }] })
+
+  t.equal((await mics(['start'], env)).stderr, stderr, 'start tells the same')
+
+  const missing = await mics(['config', 'check'], { PORT: 'abc', TENANTS_FILE: join(folder, 'missing.yaml') })
+  t.match(missing.stderr, /^2 problems in the configuration:\n {2}PORT: .*\n.*missing\.yaml: does not exist/)
+})
+
+t.test('a misspelt variable is pointed out before the problem it makes', async t => {
+  const env = { TENANT_AUTHMAP: '{"acme":"http://acme"}' }
+  for (const command of [['start'], ['config', 'check']]) {
+    const { stderr, exitCode } = await mics(command, env)
+    t.equal(exitCode, 2)
+    t.match(stderr,
+      /^warning: TENANT_AUTHMAP is set but means nothing here; did you mean TENANT_AUTH_MAP\?\nA problem in the configuration:\n {2}TENANT_AUTH_MAP: no tenants/,
+      command.join(' '))
+  }
+  const { stdout } = await mics(['config', 'check', '--json'], env)
+  t.match(JSON.parse(stdout), { ok: false, warnings: [/^TENANT_AUTHMAP is set/] })
 })
 
 t.test('every problem is on stderr at once, with exit code 2 and no stack trace', async t => {

@@ -27,7 +27,11 @@ t.test('a port in use is one line that says what to do', async t => {
 
   const { stderr, exitCode } = await mics(['hook', 'mock', '--port', String(port)])
   t.equal(exitCode, 1)
-  t.equal(stderr, `port ${port} is in use by another process; stop that one, or choose another with PORT or --port (NODE_PORT for peers)\n`)
+  t.equal(stderr, `port ${port} is in use by another process; stop that one, or choose another with --port\n`)
+
+  const start = await mics(['start', '--host', '127.0.0.1', '--port', String(port)], { TENANT_AUTH_MAP: 'a=http://a', LOG_LEVEL: 'silent' })
+  t.equal(start.exitCode, 1)
+  t.equal(start.stderr, `port ${port} is in use by another process; stop that one, or choose another with PORT or --port\n`)
 })
 
 t.test('other addresses that cannot be listened on are told by name', async t => {
@@ -35,6 +39,9 @@ t.test('other addresses that cannot be listened on are told by name', async t =>
   t.match(describeFailure(error('EACCES', { port: 80 })), { text: /^port 80 may not be used/, exitCode: 1 })
   t.match(describeFailure(error('EADDRNOTAVAIL', { address: '1.2.3.4', port: 80 })), { text: /^HOST 1\.2\.3\.4 is not an address/ })
   t.match(describeFailure(error('ENOTFOUND', { syscall: 'getaddrinfo' })), { text: /^HOST is not an address of this machine/ })
+  const options = { port: '--port', host: '--host' }
+  t.match(describeFailure(error('EACCES', { port: 80 }), options), { text: /set --port to one above 1023$/ })
+  t.match(describeFailure(error('EADDRNOTAVAIL', { address: '1.2.3.4' }), options), { text: /^--host 1\.2\.3\.4 is not .*; set --host to/ })
 })
 
 t.test('a fault of ours keeps its stack trace', async t => {

@@ -14,11 +14,28 @@ t.test('every command has help with examples', async t => {
 
 t.test('the version is the package\'s', async t => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  t.equal((await mics(['--version'])).stdout, `${version}\n`)
+  for (const flag of ['--version', '-V', '-v']) {
+    t.match(await mics([flag]), { stdout: `${version}\n`, stderr: '', exitCode: 0 }, flag)
+  }
 })
 
 t.test('an unknown command is an error that points to the help', async t => {
   const { stderr, exitCode } = await mics(['strat'])
   t.match(stderr, /unknown command 'strat'.*--help/s)
   t.equal(exitCode, 1)
+})
+
+t.test('so is anything else that a command does not take', async t => {
+  const wrong: [string[], RegExp][] = [
+    [['start', 'extra'], /too many arguments/],
+    [['dev', 'extra'], /too many arguments/],
+    [['config', 'check', '--josn'], /unknown option '--josn'/],
+    [['hook', 'mock', '--port', 'x'], /It takes a whole number/],
+  ]
+  for (const [args, problem] of wrong) {
+    const { stderr, exitCode } = await mics(args)
+    t.match(stderr, problem, args.join(' '))
+    t.match(stderr, '(--help shows what is possible)', args.join(' '))
+    t.equal(exitCode, 1)
+  }
 })

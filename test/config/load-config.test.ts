@@ -10,15 +10,20 @@ function load (env: NodeJS.ProcessEnv): GatewayConfig {
   return loadConfig({ ...tenants, ...env }, { hostname: 'host-1' })
 }
 
-/** The messages of a refused environment, exactly as given. */
-function problems (env: NodeJS.ProcessEnv, options = {}): string[] {
+/** What an environment is refused with. */
+function refusal (env: NodeJS.ProcessEnv, options = {}): ConfigError | undefined {
   try {
     loadConfig(env, options)
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(({ message }) => message)
+    if (error instanceof ConfigError) return error
     throw error
   }
-  return []
+  return undefined
+}
+
+/** The messages of a refused environment, exactly as given. */
+function problems (env: NodeJS.ProcessEnv, options = {}): string[] {
+  return refusal(env, options)?.problems.map(({ message }) => message) ?? []
 }
 
 t.test('every field of the configuration has its default', async t => {
@@ -174,6 +179,7 @@ t.test('what is wrong with a tenant is said by name', async t => {
   t.match(problems({ TENANT_AUTH_MAP: '{"a":"http://x"' }), [/^TENANT_AUTH_MAP: begins like JSON but is not/])
   t.match(problems({ TENANT_AUTH_MAP: '{"a":"http://x","a":"http://y"}' }), [/^TENANT_AUTH_MAP: names a tenant twice/])
   t.match(problems({ TENANT_AUTH_MAP: 'a=http://x,a=http://y' }), [/^TENANT_AUTH_MAP: names a tenant twice/])
+  t.match(problems({ TENANT_AUTH_MAP: '["acme"]' }), [/^TENANT_AUTH_MAP: is a JSON array; it takes a JSON object such as \{"acme":"http:/])
   t.match(problems({ TENANT_AUTH_MAP: 'http://x' }), [/^TENANT_AUTH_MAP: is neither a JSON object nor a list/])
   t.match(problems({ ...tenants, TENANT_HOOK_SECRETS: '{"other":"s"}', TENANT_HOOK_MAX_CONCURRENCY: '{"third":1}' }), [
     /^TENANT_HOOK_SECRETS: tenant "other" is not in TENANT_AUTH_MAP/,
@@ -194,6 +200,21 @@ t.test('without tenants the problem says what to set, and embedded mode needs no
   t.strictSame(problems({}, { embedded: true }), [])
   t.strictSame(loadConfig({}, { embedded: true }).tenants, [])
   t.match(problems({ TENANT_HOOK_SECRETS: '{"x":"s"}' }, { embedded: true }), [/^TENANT_HOOK_SECRETS: tenant "x" is not in/])
+})
+
+t.test('a map of no tenants is none', async t => {
+  t.match(problems({ TENANT_AUTH_MAP: '{}', TENANT_HOOK_SECRETS: '{"acme":"s"}' }), [
+    /^TENANT_AUTH_MAP: names no tenant; it takes a JSON object such as \{"acme":"http:\/\/hooks\.acme\.example:8081"\}/,
+  ])
+  t.strictSame(problems({ TENANT_AUTH_MAP: '{}' }, { embedded: true }), [])
+})
+
+t.test('the error names the tenants file where that much can be used', async t => {
+  const named = (env: NodeJS.ProcessEnv): string | undefined => refusal(env)?.tenantsFile
+  t.equal(named({ PORT: 'x', TENANTS_FILE: ' /etc/mics/tenants.yaml ' }), '/etc/mics/tenants.yaml')
+  t.equal(named({ TENANTS_FILE: 'tenants.yaml', ...tenants }), 'tenants.yaml')
+  t.equal(named({ TENANTS_FILE: 'a\0b' }), '')
+  t.equal(named({ PORT: 'x' }), '')
 })
 
 t.test('every problem is told at once, a line each', async t => {

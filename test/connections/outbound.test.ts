@@ -11,6 +11,7 @@ const KIB = 1024
 class FakeSocket extends Duplex {
   readonly writes: Buffer[][] = []
   takesAtOnce = false
+  isOpen = true
   /** Bytes that the kernel has. */
   taken = 0
   private pending?: (error?: Error) => void
@@ -67,7 +68,10 @@ interface Setup {
 function setup (maxBytes = 1024 * KIB): Setup {
   const socket = new FakeSocket()
   const written: Array<string | undefined> = []
-  const events = { written: (cargo: Array<string | undefined>) => { written.push(...cargo) } }
+  const events = {
+    written: (cargo: Array<string | undefined>) => { written.push(...cargo) },
+    isOpen: () => socket.isOpen,
+  }
   const outbound = new Outbound<string>(socket, maxBytes, new FlushQueue(), events)
   return { socket, outbound, written }
 }
@@ -304,4 +308,16 @@ t.test('property: cargo is reported written, or returned by close or unconfirmed
     assert.deepEqual([...written, ...unconfirmed, ...returned], Array.from({ length: sent }, (_, i) => `${i}`))
     if (!breaks) assert.equal(outbound.bytes, 0)
   }), { numRuns: 300 })
+})
+
+t.test('nothing is written behind a close frame: it comes back with the rest', async t => {
+  const { socket, outbound, written } = setup()
+  outbound.send(frame(60 * KIB), 'taken')
+  outbound.send(frame(60 * KIB), 'waiting')
+  await turn()
+  socket.isOpen = false
+  await socket.complete()
+  t.same(written, ['taken'])
+  t.equal(socket.bytesWritten, 60 * KIB)
+  t.same(outbound.close(), ['waiting'])
 })

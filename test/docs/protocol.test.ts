@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import type { DescMessage } from '@bufbuild/protobuf'
@@ -7,16 +8,24 @@ import { file_mics_hook_v1_hook as hookFile, TenantRuntimeConfigSchema } from '.
 import { file_mics_message_v1_message as messageFile } from '../../lib/gen/mics/message/v1/message_pb.js'
 import { CloseCode } from '../../lib/protocol/close-codes.js'
 import { AckReason, FrameError } from '../../lib/protocol/server-errors.js'
-import { startServer } from '../../server.js'
+import { startHookMock } from '../../routes/dev/hook-mock.js'
+import { startServer, type Server } from '../../server.js'
+import { MessageType, TestClient } from '../helpers/client.js'
+import { startGateway } from '../helpers/gateway.js'
 import { codeIn, readDocument, root, section, tableRows } from '../helpers/markdown.js'
 
 const protocol = readDocument('docs/protocol.md')
 
+/** The first group of a pattern that the text must match. */
+function find (text: string, pattern: RegExp): string {
+  const found = pattern.exec(text)?.[1]
+  if (found === undefined) throw new Error(`nothing matches ${pattern}`)
+  return found
+}
+
 /** The example whose first line is a comment with this name. */
 function example (name: string): string {
-  const found = new RegExp(`\`\`\`js\\n(// ${name}\\n[\\s\\S]*?)\`\`\``).exec(protocol)?.[1]
-  if (found === undefined) throw new Error(`docs/protocol.md has no example ${name}`)
-  return found
+  return find(protocol, new RegExp(`\`\`\`js\\n(// ${name}\\n[\\s\\S]*?)\`\`\``))
 }
 
 /** A folder with the example and the compiled definitions, as its reader would have. */
@@ -69,25 +78,82 @@ for (const name of ['verify-header.mjs', 'verify-meta-sign.mjs']) {
   })
 }
 
+/** What a client.mjs in this folder prints, line by line. It is ended when the test ends. */
+function runClient (
+  t: Test, cwd: string, server: Server, args: string[], env: NodeJS.ProcessEnv = {}
+): AsyncIterator<string> {
+  const client = spawn(process.execPath, ['client.mjs', ...args],
+    { cwd, env: { MICS_URL: server.url.replace('http', 'ws'), ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => client.kill())
+  return lines()
+
+  async function * lines (): AsyncGenerator<string> {
+    for await (const line of createInterface(client.stdout)) {
+      // A hook may be late on a busy machine; the client comes back by itself.
+      if (!line.startsWith('closed: 4503')) yield line
+    }
+  }
+}
+
 t.test('two of the example client chat through the demo', async t => {
   const config = loadConfig({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent', DRAIN_TIMEOUT_SECONDS: '1' }, { embedded: true })
   const server = await startServer({ config, embedded: true, handleSignals: false })
   t.teardown(async () => await server.close())
   const cwd = folderWith(t, 'client.mjs')
-  const start = (...args: string[]): AsyncIterator<string> => {
-    const client = spawn(process.execPath, ['client.mjs', ...args],
-      { cwd, env: { MICS_URL: server.url.replace('http', 'ws') }, stdio: ['ignore', 'pipe', 'inherit'] })
-    t.teardown(() => client.kill())
-    return createInterface(client.stdout)[Symbol.asyncIterator]()
-  }
 
-  const bob = start('bob')
+  const bob = runClient(t, cwd, server, ['bob'])
   t.equal((await bob.next()).value, 'connected as bob')
-  const alice = start('alice', 'bob', 'hello')
+  const alice = runClient(t, cwd, server, ['alice', 'bob', 'hello'])
   t.equal((await bob.next()).value, 'alice: hello')
   t.equal((await alice.next()).value, 'connected as alice')
   t.equal((await alice.next()).value, 'sent')
-  const mallory = start('not a name')
+  const mallory = runClient(t, cwd, server, ['not a name'])
   t.equal((await mallory.next()).value, 'closed: 4001 invalid token: use valid:<name>')
   t.equal((await mallory.next()).done, true, 'it does not try again')
+})
+
+t.test('the example client connects to a tenant of your own the way the README says', async t => {
+  const readme = section(readDocument('README.md'), 'Your own hooks')
+  const tenants = find(readme, /^TENANT_AUTH_MAP='(.+)' npm start$/m)
+  const port = find(readme, /hook mock --port (\d+)$/m)
+  const tenant = find(readme, /^MICS_TENANT=(\S+) node client\.mjs \S+$/m)
+  const user = find(readme, /^MICS_TENANT=\S+ node client\.mjs (\S+)$/m)
+
+  const hooks = await startHookMock({ host: '127.0.0.1', port: 0, secret: '', groups: {}, log: false })
+  t.teardown(async () => await hooks.close())
+  t.match(tenants, `"http://localhost:${port}"`, 'the tenant is where its hooks are')
+  const config = loadConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DRAIN_TIMEOUT_SECONDS: '1',
+    TENANT_AUTH_MAP: tenants.replace(`http://localhost:${port}`, hooks.url),
+  })
+  const server = await startServer({ config, embedded: false, handleSignals: false })
+  t.teardown(async () => await server.close())
+  const cwd = folderWith(t, 'client.mjs')
+  t.equal((await runClient(t, cwd, server, [user], { MICS_TENANT: tenant }).next()).value, `connected as ${user}`)
+  t.match((await runClient(t, cwd, server, [user]).next()).value, /^closed: 4002/, 'without it, it is the demo tenant')
+})
+
+t.test('an empty 200 is the answer that the protocol says it is', async t => {
+  const gateway = await startGateway(t, {}, { hookTimeoutMs: 10_000 })
+  const [said] = /^Beware of empty answers[\s\S]*?\n\n/m.exec(section(protocol, 'Hooks')) ?? ['']
+  const alice = await gateway.connect('alice')
+  gateway.hooks.raw.set('get-group-members', response => response.writeHead(200).end())
+  t.match(await alice.sendAndAck({ msgType: MessageType.GROUP_CHAT, groupId: 'g' }), { reason: AckReason.MEMBERS_EMPTY })
+  t.match(said, AckReason.MEMBERS_EMPTY)
+  gateway.hooks.raw.set('check-message', response => response.writeHead(200).end())
+  t.match(await alice.sendAndAck({ toUserId: 'bob' }), { reason: AckReason.REJECTED })
+  t.match(said, AckReason.REJECTED)
+  gateway.hooks.raw.set('auth', response => response.writeHead(200).end())
+  t.match(await TestClient.open(gateway.url, { token: 'valid:bob' }).closed, { code: CloseCode.AUTH_FAILED })
+  t.match(said, String(CloseCode.AUTH_FAILED))
+})
+
+t.test('the command for Python names definitions that are there', async t => {
+  const command = find(protocol, /^(python -m grpc_tools\.protoc .*)$/m)
+  const files = command.match(/\bproto\/\S+\.proto\b/g) ?? []
+  t.same(files, [messageFile, hookFile].map(({ name }) => `proto/${name}.proto`))
+  for (const file of files) t.ok(existsSync(`${root}${file}`), file)
 })

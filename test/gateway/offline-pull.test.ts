@@ -221,3 +221,21 @@ t.test('a message that came live before the page that has it comes once', async 
   await bob.roundTrip()
   t.same(ids(bob), ['both', 'other'])
 })
+
+t.test('live messages that wait for the pull are the session\'s, and the offline buffer\'s bounds are not theirs', async t => {
+  const gateway = await pullGateway(t)
+  gateway.server.app.hooksClient.timeoutMs = 10_000
+  const alice = await gateway.connect('alice')
+  let answer = (): void => {}
+  const sent = new Promise<void>(resolve => { answer = resolve })
+  gateway.hooks.offline = async () => {
+    await sent
+    return { ok: true, messages: stored('first') }
+  }
+  const bob = await gateway.connect('bob')
+  for (let i = 0; i < 300; i++) await alice.sendAndAck({ toUserId: 'bob', msgId: `live${i}` })
+  answer()
+  await bob.waitMessages(301)
+  t.same(ids(bob), ['first', ...numbered('live', 300)])
+  t.equal(await gateway.metric('mics_offline_evicted_total'), 0)
+})

@@ -127,3 +127,26 @@ t.test('tenants do not get each other\'s messages', async t => {
   await other.roundTrip()
   t.equal(other.messages.length, 0)
 })
+
+t.test('a note to oneself waits for another device, and never comes back to the one it is from', async t => {
+  const gateway = await startGateway(t)
+  const phone = await gateway.connect('bob', { deviceId: 'phone' })
+  const ack = await phone.sendAndAck({ toUserId: 'bob', msgId: 'note', msgBody: body('milk') })
+  t.match(ack, { status: AckStatus.SENT, offlineBufferedUsers: 1 })
+  await phone.drop()
+  const again = await gateway.connect('bob', { deviceId: 'phone' })
+  await again.roundTrip()
+  t.same(again.messages, [])
+  const laptop = await gateway.connect('bob', { deviceId: 'laptop' })
+  t.equal(text((await laptop.waitMessages(1))[0]), 'milk')
+})
+
+t.test('an expired message of somebody who never comes back leaves the memory', async t => {
+  const gateway = await startGateway(t)
+  gateway.hooks.config = { offlineBufferTtlSeconds: 1 }
+  const alice = await gateway.connect('alice')
+  await alice.sendAndAck({ toUserId: 'nobody', msgBody: body('x') })
+  t.equal(await gateway.metric('mics_offline_messages'), 1)
+  await until('it is swept', async () => await gateway.metric('mics_offline_messages') === 0)
+  t.equal(await gateway.metric('mics_offline_evicted_total', { reason: 'expired' }), 1)
+})

@@ -156,3 +156,19 @@ t.test('a client that floods while it waits is refused as promptly as any other'
   t.match(await client.closed, { code: 4001 })
   await until('the gateway let go of it', () => gateway.server.app.websocketServer.clients.size === 0)
 })
+
+t.test('a deviceId that is too long is refused', async t => {
+  const gateway = await startGateway(t)
+  const client = TestClient.open(gateway.url, { deviceId: 'd'.repeat(257) })
+  t.same(await client.closed, { code: 4001, reason: 'deviceId too long' })
+  await gateway.connect('alice', { deviceId: 'd'.repeat(256) })
+})
+
+t.test('a URL that is none is answered without repeating it', async t => {
+  const gateway = await startGateway(t)
+  for (const path of ['/ws%zz?token=hunter2', '/nowhere?token=hunter2']) {
+    const response = await gateway.server.app.inject(path)
+    t.ok([400, 404].includes(response.statusCode))
+    t.notMatch(response.body, /hunter2/)
+  }
+})

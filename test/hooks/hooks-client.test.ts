@@ -86,7 +86,7 @@ t.test('each operation asks its question and gets its answer', async t => {
 
   t.match(await client.auth('t1', settings, 'valid:alice', 'd1', TRACE), { ok: true, value: { ok: true, userId: 'alice' } })
   t.match(await client.checkMessage(settings, message, TRACE), { ok: true, value: { allow: true } })
-  const members = await client.getGroupMembers(settings, 't1', 'g', TRACE)
+  const members = await client.getGroupMembers(settings, { ...message, groupId: 'g' }, TRACE)
   t.same(members.ok && members.value.take(10), ['alice', 'bob'])
   t.match(await client.getOfflineMessages(settings, 't1', page, TRACE),
     { ok: true, value: { ok: true, nextCursor: 'c2', hasMore: true } })

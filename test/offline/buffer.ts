@@ -46,12 +46,9 @@ export function setup (limits: Partial<OfflineLimits> = {}): BufferSetup {
     add: fields => buffer.add(entry(fields, clock.time)),
     takeAll: (tenantId = 't1', userId = 'bob', deviceId = 'd1') => {
       const taken: number[] = []
-      for (let next = take(); next !== undefined; next = take()) taken.push(next.delivery.seq)
+      const next = (): OfflineEntry | undefined => take(buffer, tenantId, userId, deviceId, () => false)
+      for (let entry = next(); entry !== undefined; entry = next()) taken.push(entry.delivery.seq)
       return taken
-
-      function take (): OfflineEntry | undefined {
-        return buffer.take(tenantId, userId, deviceId, () => false)
-      }
     },
     metric: async (name, labels = {}) => {
       const { values } = await registry.getSingleMetric(name)?.get() ?? { values: [] }
@@ -66,4 +63,13 @@ export function entry (fields: EntryFields, now: number): OfflineEntry {
   const { seq, bytes = 10, ttlMs = 60_000, tenantId = 't1', userId = 'bob', deviceId = '', anyDeviceInstead = false } = fields
   const delivery = new Delivery(aMessage({ tenantId, toUserId: userId, msgId: `m${seq}`, msgBody: Buffer.alloc(bytes) }), seq)
   return { tenantId, userId, deviceId, anyDeviceInstead, delivery, expiresAt: now + ttlMs }
+}
+
+/** Takes out the next entry for a device, as a replay does. */
+export function take (
+  buffer: OfflineBuffer, tenantId: string, userId: string, deviceId: string, isOnline: (deviceId: string) => boolean
+): OfflineEntry | undefined {
+  const entry = buffer.peek(tenantId, userId, deviceId, isOnline)
+  if (entry !== undefined) buffer.remove(entry)
+  return entry
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { OfflineEntry } from '../../lib/offline/offline-entry.js'
-import { entry, NO_LIMITS, setup, type BufferSetup, type EntryFields } from './buffer.js'
+import { entry, NO_LIMITS, setup, type BufferSetup, type EntryFields, take } from './buffer.js'
 
-// The buffer against a model that is a plain list in the order of sequence: slow, and plainly right.
+// The buffer against a model that is a plain list in the order of arrival: slow, and plainly right.
 
 const LIMITS = {
   maxMessagesPerUser: 4, maxBytesPerUser: 300, maxUsersPerTenant: 3, maxBytesPerTenant: 6000, maxBytes: 9000,
@@ -22,19 +22,21 @@ interface Model {
 }
 
 const sizeOf = ({ delivery: { message } }: OfflineEntry): number =>
-  OVERHEAD + message.msgBody.length + message.msgId.length + message.toUserId.length
+  OVERHEAD + message.msgBody.length + message.msgId.length + 2 * message.toUserId.length
 
 const sum = (entries: OfflineEntry[], of: (entry: OfflineEntry) => number): number =>
   entries.reduce((total, entry) => total + of(entry), 0)
 
+/** The order of delivery. */
+const inOrder = (entries: OfflineEntry[]): OfflineEntry[] => entries.sort((a, b) => a.delivery.seq - b.delivery.seq)
+
 function insert (model: Model, added: OfflineEntry): void {
   model.entries.push(added)
-  model.entries.sort((a, b) => a.delivery.seq - b.delivery.seq)
   const bodyBytes = ({ delivery }: OfflineEntry): number => delivery.message.msgBody.length
   const evictOldest = (of: OfflineEntry[]): void => { model.entries.splice(model.entries.indexOf(of[0]), 1) }
   for (;;) {
     const { tenantId, userId } = added
-    const ofUser = model.entries.filter(item => item.tenantId === tenantId && item.userId === userId)
+    const ofUser = inOrder(model.entries.filter(item => item.tenantId === tenantId && item.userId === userId))
     if (ofUser.length <= LIMITS.maxMessagesPerUser && sum(ofUser, bodyBytes) <= LIMITS.maxBytesPerUser) break
     evictOldest(ofUser)
   }
@@ -78,10 +80,10 @@ class Take implements fc.AsyncCommand<Model, Real> {
   check (): boolean { return true }
   async run (model: Model, real: Real): Promise<void> {
     const { tenantId, userId, deviceId, isOnline } = this.who
-    const expected = model.entries.find(item => item.tenantId === tenantId && item.userId === userId &&
+    const expected = inOrder([...model.entries]).find(item => item.tenantId === tenantId && item.userId === userId &&
       item.expiresAt > real.clock.time &&
       (item.deviceId === '' || item.deviceId === deviceId || (item.anyDeviceInstead && !isOnline)))
-    const taken = real.buffer.take(tenantId, userId, deviceId, () => isOnline)
+    const taken = take(real.buffer, tenantId, userId, deviceId, () => isOnline)
     assert.equal(taken?.delivery.seq, expected?.delivery.seq)
     // What it passed on its way and had expired is gone.
     model.entries = model.entries.filter(item => item !== expected && !(item.tenantId === tenantId &&

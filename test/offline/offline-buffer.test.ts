@@ -1,5 +1,5 @@
 import t from 'tap'
-import { setup } from './buffer.js'
+import { setup, take } from './buffer.js'
 
 const nobody = (): boolean => false
 
@@ -13,8 +13,8 @@ t.test('messages come out in the order of their sequence, once', async t => {
 t.test('what is put back comes out in its old place', async t => {
   const { buffer, add, takeAll } = setup()
   for (const seq of [1, 2, 3]) add({ seq })
-  const first = buffer.take('t1', 'bob', 'd1', nobody)
-  const second = buffer.take('t1', 'bob', 'd1', nobody)
+  const first = take(buffer, 't1', 'bob', 'd1', nobody)
+  const second = take(buffer, 't1', 'bob', 'd1', nobody)
   if (first === undefined || second === undefined) throw new Error('nothing there')
   add({ seq: 4 })
   buffer.add(second)
@@ -133,7 +133,7 @@ t.test('a message for one device waits for that device', async t => {
 t.test('a message that no other device has goes to any, while its own is away', async t => {
   const { buffer, add, takeAll } = setup()
   add({ seq: 1, deviceId: 'phone', anyDeviceInstead: true })
-  t.equal(buffer.take('t1', 'bob', 'laptop', device => device === 'phone'), undefined)
+  t.equal(take(buffer, 't1', 'bob', 'laptop', device => device === 'phone'), undefined)
   t.same(takeAll('t1', 'bob', 'laptop'), [1])
 })
 

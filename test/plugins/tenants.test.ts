@@ -49,6 +49,7 @@ function gateway (t: Test, env: NodeJS.ProcessEnv) {
   }
 }
 
+const noTenants = 'the tenants file lists no tenant: every client gets 4002 until it does'
 const applied = 'tenants file applied'
 const refused = 'tenants file refused, the previous tenants stay in force'
 
@@ -99,6 +100,24 @@ t.test('a broken file is refused, and a good one after it applied', async t => {
   t.match(await good, { added: 1, changed: 0, removed: 0 })
   t.equal(app.tenants.get('a'), before)
   t.strictSame(counted, ['refused', 'refused', 'applied'])
+})
+
+t.test('a file of no tenants is taken and warned of, at boot and whenever it becomes one', async t => {
+  const path = join(t.testdir({ 'tenants.yaml': 'tenants: {}' }), 'tenants.yaml')
+  const { app, log } = gateway(t, { TENANTS_FILE: path })
+  const warned: string[] = []
+  const atBoot = log(noTenants).then(({ level }) => warned.push(`${level} at boot`))
+  await app.listen({ port: 0 })
+  await atBoot
+
+  const filled = log(applied)
+  const again = log(noTenants).then(({ level }) => warned.push(`${level} again, of ${app.tenants.size}`))
+  await put(path, content('a'))
+  await filled
+  t.strictSame(warned, ['40 at boot'], 'not while there is one')
+  await put(path, 'tenants: {}')
+  await again
+  t.strictSame(warned, ['40 at boot', '40 again, of 0'])
 })
 
 t.test('the links that Kubernetes swaps are followed', async t => {

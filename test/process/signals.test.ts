@@ -93,6 +93,19 @@ t.test('without Redis start says once that it is alone', async t => {
   t.equal(mics.log.filter(({ msg }) => String(msg).includes('this node is alone')).length, 1)
 })
 
+t.test('with Redis and Kafka start says once of each that this version does not use it', async t => {
+  const { env } = await startHooks(t)
+  const mics = MicsProcess.start(t, ['start'], { ...env, REDIS_URL: 'redis:6379', KAFKA_BROKERS: 'kafka:9092' })
+  const url = await mics.url()
+  await (await connect(t, url, 'alice')).roundTrip()
+  mics.signal('SIGTERM')
+  t.equal(await mics.ended, 0)
+  for (const name of ['REDIS_URL', 'KAFKA_BROKERS']) {
+    t.match(mics.log.filter(({ msg }) => String(msg).includes(name)), [{ level: 40, msg: new RegExp(`^${name} is set, but `) }])
+    t.equal(mics.stdout.match(new RegExp(name, 'g'))?.length, 1)
+  }
+})
+
 t.test('start serves no demo', async t => {
   const { env } = await startHooks(t)
   const mics = MicsProcess.start(t, ['start'], env)
@@ -116,5 +129,13 @@ t.test('dev prints where it is, serves the page, lets people in, and ends on Ctr
   t.match(await alice.sendAndAck({ toUserId: 'bob', msgBody: body('hi') }), { status: AckStatus.SENT })
   mics.signal('SIGINT')
   t.match(await alice.closed, { code: 4200 })
+  t.equal(await mics.ended, 0)
+  t.notMatch(mics.stdout, /Anybody/, 'nobody else reaches a loopback address')
+})
+
+t.test('dev on every address says that anybody gets in', async t => {
+  const mics = MicsProcess.start(t, ['dev', '--host', '0.0.0.0'])
+  await mics.prints(/Anybody who reaches this port can sign in as anybody; --host 127\.0\.0\.1 keeps it to this machine\./)
+  mics.signal('SIGINT')
   t.equal(await mics.ended, 0)
 })

@@ -34,10 +34,12 @@ t.test('what is kept shares no memory with the chunk it was received in', t => {
   t.end()
 })
 
-t.test('a frame that was encoded before is not kept, and is the same when it is needed again', t => {
+t.test('the frame is encoded once, and anew after it was forgotten', t => {
   const delivery = new Delivery(aMessage({ msgBody: received(Buffer.alloc(2000, 'hello')) }), 1)
   const before = delivery.frame
   delivery.keep()
+  t.equal(delivery.frame, before)
+  delivery.forgetFrame()
   t.not(delivery.frame, before)
   t.strictSame(delivery.frame, before)
   t.end()

@@ -52,8 +52,9 @@ t.test('YAML and JSON are read alike', async t => {
 
 t.test('a file of no tenants is one, if it says so', async t => {
   t.strictSame(await readTenantsFile(fileOf(t, 'tenants: {}')), [])
-  t.strictSame(await problemsOf(t, ''), ['the file: is not allowed; it takes a mapping'])
-  t.strictSame(await problemsOf(t, 'tenants:'), ['tenants: is not allowed; it takes a mapping'])
+  t.strictSame(await problemsOf(t, ''), ['is empty; it takes at least: tenants: {acme: {authUrl: "http://hooks.acme.example:8081"}}'])
+  t.strictSame(await problemsOf(t, '# none yet\n'), await problemsOf(t, ''))
+  t.strictSame(await problemsOf(t, 'tenants:'), ['tenants: is empty; write tenants: {} for none'])
   t.strictSame(await problemsOf(t, '{}'), ['tenants: is missing'])
 })
 
@@ -68,24 +69,38 @@ tenants:
       heartbeatTimeoutSeconds: 0
       hookSignRequired: "yes"
       hookBaseUrl: ftp://x
+      offlineBufferTtlSeconds: "600"
+      tenantMaxConnections: many
+      userMaxConnections: [5]
+      checkMessageDisabled: 'true'
     caps:
       syncSenderDevices: true
       userMaxConnections: 1.5
   " padded": { authUrl: "http://x" }
   globex: { authUrl: "http://user:hunter2@x" }
   list: []
+  empty:
+  half: { authUrl: , secret: true, caps: }
 `)).toSorted(), [
     'tenants. padded: is not a tenant id; it takes 1 to 128 characters, no control characters, no space at either end',
     'tenants.acme.authURL: is not a setting here; did you mean authUrl?',
     'tenants.acme.authUrl: is missing',
     'tenants.acme.caps.syncSenderDevices: is not a setting here; known are heartbeatTimeoutSeconds, offlineBufferTtlSeconds, tenantMaxConnections, userMaxConnections, tenantMaxMessageQps, hookMaxConcurrency, hookQueueTimeoutMs, hookBreakerOpenMs',
-    'tenants.acme.caps.userMaxConnections: is not allowed; it takes a whole number from 1 to 2147483647',
+    'tenants.acme.caps.userMaxConnections: is not a whole number; it takes a whole number from 1 to 2147483647',
+    'tenants.acme.defaults.checkMessageDisabled: is text; it takes true or false; remove the quotes',
     'tenants.acme.defaults.heartbeatTimeoutSeconds: is not allowed; it takes a whole number from 1 to 86400',
     'tenants.acme.defaults.hookBaseUrl: does not begin with http:// or https://; it takes an http or https URL such as http://hooks.acme.example:8081',
-    'tenants.acme.defaults.hookSignRequired: is not allowed; it takes true or false',
-    'tenants.acme.secret: is not allowed; it takes text; put it in quotes',
+    'tenants.acme.defaults.hookSignRequired: is text; it takes true or false',
+    'tenants.acme.defaults.offlineBufferTtlSeconds: is text; it takes a whole number from 1 to 604800; remove the quotes',
+    'tenants.acme.defaults.tenantMaxConnections: is text; it takes a whole number from 0 to 2147483647',
+    'tenants.acme.defaults.userMaxConnections: is a list; it takes a whole number from 0 to 2147483647',
+    'tenants.acme.secret: is a number; it takes text; put it in quotes',
+    'tenants.empty: is empty; it takes a mapping',
     'tenants.globex.authUrl: contains a user name or a password; calls are signed instead; it takes an http or https URL such as http://hooks.acme.example:8081',
-    'tenants.list: is not allowed; it takes a mapping',
+    'tenants.half.authUrl: is empty; it takes an http or https URL such as http://hooks.acme.example:8081',
+    'tenants.half.caps: is empty; it takes a mapping',
+    'tenants.half.secret: is true or false; it takes text; put it in quotes',
+    'tenants.list: is a list; it takes a mapping',
     'version: is not a setting here; known are tenants',
   ])
 })
@@ -96,8 +111,37 @@ t.test('what is not YAML is told by line, and no secret near it is shown', async
   const broken = await problemsOf(t, 'tenants:\n  acme:\n    secret: "hunter2\n    authUrl: [\n')
   t.match(broken[0], /^line \d+, column \d+: is not valid YAML/)
   t.notMatch(broken.join('\n'), 'hunter2')
+  t.strictSame(await problemsOf(t, '{"tenants": {"acme": {"authUrl": "http://x" }}'),
+    ['line 1, column 47: is not valid YAML or JSON: a closing bracket, brace or quote is missing'])
   t.match(await problemsOf(t, 'tenants:\n  acme: *hunter2\n'), [/anchor|not valid YAML/])
   t.match(await problemsOf(t, 'tenants: {}\n---\ntenants: {}\n'), [/a second document begins/])
+})
+
+t.test('what is not YAML is told in words, whatever it is', async t => {
+  const wrong: [string, RegExp][] = [
+    ['a: "x', /a closing bracket, brace or quote is missing/],
+    ['{"a": 1 "hunter2": 2}', /a comma is missing before this/],
+    ['{"a": "x"\n "hunter2": 2}', /a comma is missing before this/],
+    ['["a" "hunter2"]', /a comma is missing before this/],
+    ['{"a":"x", "b" "hunter2"}', /a comma is missing before this/],
+    ['a: x\nhunter2', /a key has no colon after it/],
+    ['a: "x"#hunter2', /a space or another character is missing/],
+    ['tenants:\n  hunter2\n  b: y', /a key spans several lines/],
+    ['a: b: hunter2', /a key is where a value belongs/],
+    ['a: @hunter2', /text that begins with this character needs quotes/],
+    ['a: "\\hunter2"', /a backslash in double quotes/],
+    ['a: &x &y hunter2', /text that begins with &, \* or ! needs quotes/],
+    ['%YAML hunter2\n---\na: 1', /a line that begins with %/],
+    ['"a" hunter2', /this cannot be here/],
+    ['a: {b: 1}}', /this cannot be here/],
+    ['a:\n\tb: 1', /a tab is used for indentation; use spaces/],
+    ['['.repeat(5000), /nested too deeply|bracket/],
+  ]
+  for (const [content, problem] of wrong) {
+    const problems = (await problemsOf(t, content)).join('\n')
+    t.match(problems, problem, content.slice(0, 40))
+    t.notMatch(problems, /hunter2|\([A-Z_]+\)/, 'neither the content nor a code')
+  }
 })
 
 t.test('an anchor may be shared by many tenants', async t => {

@@ -62,9 +62,10 @@ t.test('a file renamed into place is noticed', async t => {
 })
 
 t.test('a file written in place is noticed, whatever is seen of it on the way', async t => {
-  const { path, next } = await watched(t)
+  const { path, next, told } = await watched(t)
   await writeFile(path, content('c'))
   while (await next() !== 'c');
+  t.strictSame(told.filter(what => !what.startsWith('TenantsFileError: ')), ['c'], 'and told of once')
 })
 
 t.test('a file that is touched, or written as it was, is no change', async t => {

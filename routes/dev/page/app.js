@@ -6,7 +6,7 @@ import { deviceId, forgetName, isName, rememberName, rememberedName } from './id
 import { MessageList } from './message-list.js'
 
 const contacts = ['alice', 'bob', 'carol']
-const groups = { lobby: 'everybody who ever signed in', team: 'alice, bob and carol' }
+const groups = { lobby: 'alice, bob, carol and everybody who signed in', team: 'alice, bob and carol' }
 
 /** The timer that counts the seconds to the next attempt down. */
 let countdown
@@ -178,8 +178,10 @@ function renderConversations (chat, open) {
       list.append(item)
     }
     const last = entries.at(-1)
-    item.querySelector('.preview').textContent = last === undefined
-      ? (group ? groups[id] ?? '' : 'no messages yet')
+    const preview = item.querySelector('.preview')
+    preview.classList.toggle('members', group && last === undefined)
+    preview.textContent = last === undefined
+      ? (group ? groups[id] ?? '' : 'no new messages')
       : `${last.own ? 'you: ' : group ? `${last.from}: ` : ''}${last.text}`
     const badge = item.querySelector('.badge')
     badge.hidden = unread === 0

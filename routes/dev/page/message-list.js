@@ -74,11 +74,12 @@ export class MessageList {
       : 'The same message with the same id once more: the gateway acks it as a duplicate and delivers nothing'
   }
 
-  #showEmpty ({ group, id, entries }) {
+  #showEmpty ({ entries }) {
     const empty = this.#list.querySelector('.empty')
     if (entries.length > 0) empty?.remove()
     else if (empty === null) {
-      this.#list.append(element('li', 'empty', group ? `Nothing in ${id} yet. Say hello.` : `Say hello to ${id}.`))
+      this.#list.append(element('li', 'empty',
+        'Nothing here since this page was loaded: the gateway keeps no history.'))
     }
   }
 }

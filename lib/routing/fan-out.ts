@@ -1,0 +1,77 @@
+/** Milliseconds of a turn of the event loop that fan-outs may use together. */
+const TURN_BUDGET_MS = 3
+
+/** Bytes of member lists that one tenant's messages may hold at once. */
+const MAX_LIST_BYTES_PER_TENANT = 64 * 1024 * 1024
+
+interface Task {
+  step: () => boolean
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Lets large groups take turns: a bounded part of each turn of the event loop, tenant by tenant, one message of a
+ * tenant at a time. However many there are, everything else goes on in between.
+ */
+export class FanOut {
+  private readonly queues = new Map<string, Task[]>()
+  private readonly listBytes = new Map<string, number>()
+  private isScheduled = false
+
+  constructor (private readonly now: () => number = performance.now.bind(performance)) {}
+
+  /** Room for a member list. True: it must be given back with `release`. False: the tenant has too many under way. */
+  reserve (tenantId: string, bytes: number): boolean {
+    const held = this.listBytes.get(tenantId) ?? 0
+    // A single list always fits: its own size has a bound.
+    if (held > 0 && held + bytes > MAX_LIST_BYTES_PER_TENANT) return false
+    this.listBytes.set(tenantId, held + bytes)
+    return true
+  }
+
+  release (tenantId: string, bytes: number): void {
+    const left = (this.listBytes.get(tenantId) ?? 0) - bytes
+    if (left > 0) this.listBytes.set(tenantId, left)
+    else this.listBytes.delete(tenantId)
+  }
+
+  /** Calls `step` again and again, with others in between, until it returns true. Rejects with what it throws. */
+  run (tenantId: string, step: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const task: Task = { step, resolve, reject }
+      const queue = this.queues.get(tenantId)
+      if (queue === undefined) this.queues.set(tenantId, [task])
+      else queue.push(task)
+      this.schedule()
+    })
+  }
+
+  private schedule (): void {
+    if (this.isScheduled) return
+    this.isScheduled = true
+    setImmediate(() => {
+      this.isScheduled = false
+      const until = this.now() + TURN_BUDGET_MS
+      do this.stepOne()
+      while (this.queues.size > 0 && this.now() < until)
+      if (this.queues.size > 0) this.schedule()
+    })
+  }
+
+  /** One step for the tenant that has waited longest; then it is last. */
+  private stepOne (): void {
+    const [[tenantId, queue]] = this.queues
+    this.queues.delete(tenantId)
+    const [task] = queue
+    let isDone = true
+    try {
+      isDone = task.step()
+      if (isDone) task.resolve()
+    } catch (error) {
+      task.reject(error)
+    }
+    if (isDone) queue.shift()
+    if (queue.length > 0) this.queues.set(tenantId, queue)
+  }
+}
