@@ -179,3 +179,9 @@ t.test('an upgrade that breaks RFC 6455 is answered 400 and not let in', async t
   post.destroy()
   t.equal(gateway.hooks.calls.length, 0)
 })
+
+t.test('compression is not offered, although the client would take it', async t => {
+  const gateway = await startGateway(t)
+  const client = await gateway.connect('alice')
+  t.equal(client.ws.extensions, '')
+})

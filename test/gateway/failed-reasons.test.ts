@@ -142,7 +142,9 @@ t.test('a failed message can be sent again with its id once the cause is gone', 
   const { toUser } = messageRouter
   messageRouter.toUser = () => { throw new Error('a bug') }
   const [alice, bob] = await Promise.all([gateway.connect('alice'), gateway.connect('bob')])
+  const logged = t.capture(gateway.server.app.log, 'error')
   t.equal((await alice.sendAndAck({ msgId: 'm', toUserId: 'bob' })).reason, 'internal error')
+  t.match(logged()[0].args, [{ err: Error, tenantId: 't1', msgId: 'm' }, 'message failed unexpectedly'])
   messageRouter.toUser = toUser
   t.match(await alice.sendAndAck({ msgId: 'm', toUserId: 'bob' }), { status: AckStatus.SENT, reason: '' })
   await bob.waitMessages(1)

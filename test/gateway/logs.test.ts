@@ -61,7 +61,7 @@ t.test('no token, no body and no query is in the log of clients who come, talk, 
   hooks.raw.set('auth', response => response.end(HUSH))
   t.match(await TestClient.open(url, { token: `yes ${HUSH}` }).closed, { code: 4503 })
   await query.drop()
-  await mics.prints(/connection closed by the client/)
+  await mics.prints(/connection lost/)
   mics.signal('SIGTERM')
   t.match(await subprotocol.closed, { code: 4200 })
   t.equal(await mics.ended, 0)
@@ -75,7 +75,11 @@ t.test('no token, no body and no query is in the log of clients who come, talk, 
     t.equal(line.nodeId, 'node-1')
     if (/^(client|connection|hook call) /.test(String(line.msg))) t.match(line, { tenantId: String, traceId: /^[0-9a-f]{32}$/ }, String(line.msg))
   }
-  t.match(mics.log.find(({ msg }) => msg === 'connection closed by the client'), { tenantId: 't1', deviceId: 'query', code: 1006, traceId })
+  const failedChecks = mics.log.filter(({ operation }) => operation === 'check-message')
+  t.ok(failedChecks.length >= 2)
+  for (const line of failedChecks) t.match(line, { msg: 'hook call failed', msgId: /./ })
+  t.match(mics.log.find(({ code }) => code === 4002), { msg: 'connection refused', tenantId: 'unknown', requested: '' })
+  t.match(mics.log.find(({ msg }) => msg === 'connection lost'), { tenantId: 't1', deviceId: 'query', code: 1006, traceId })
 })
 
 t.test('no query is in the log of requests that lead nowhere or are no HTTP', async t => {

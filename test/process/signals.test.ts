@@ -59,7 +59,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.match(alice.acks, [{ status: AckStatus.SENT }])
     t.strictSame(bob.messages.map(text), ['last words'])
     t.equal(await mics.ended, 0)
-    t.equal(mics.log.at(-1)?.msg, 'stopped')
+    const told = ['signal received: draining; a second signal ends at once', 'draining', 'closing connections', 'stopped']
+    t.strictSame(mics.log.map(({ msg }) => msg as string).filter(msg => told.includes(msg)), told, 'in this order')
     t.equal(mics.stderr, '')
   })
 }
