@@ -4,7 +4,7 @@
  * present); the load is made here. Runs are interleaved and reported with their spread: compare them with each other,
  * not with another machine's.
  *
- *   npx tsx bench/pair.ts [--pairs 20] [--seconds 3] [--rounds 3]
+ *   npm run bench -- [--pairs 20] [--seconds 3] [--rounds 3]
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

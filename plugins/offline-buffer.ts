@@ -9,7 +9,7 @@ declare module 'fastify' {
 
 const SWEEP_INTERVAL_MS = 5_000
 
-/** Messages for users who are not connected, for a short time. */
+/** Messages for users who are not connected, for a short time. When the node drains, after the connections closed. */
 export default fp(async app => {
   const { config } = app
   const offlineBuffer = new OfflineBuffer({
@@ -21,6 +21,10 @@ export default fp(async app => {
   }, app.gatewayMetrics)
   app.decorate('offlineBuffer', offlineBuffer)
   app.tenants.on('removed', tenantId => offlineBuffer.removeTenant(tenantId))
+  app.lifecycle.onDrain('offline-buffer', () => {
+    const { size } = offlineBuffer
+    if (size > 0) app.log.warn({ messages: size }, 'messages for offline users end with this process')
+  })
   const sweeps = setInterval(() => offlineBuffer.sweep(), SWEEP_INTERVAL_MS).unref()
   app.addHook('onClose', async () => clearInterval(sweeps))
-}, { name: 'offline-buffer', dependencies: ['config', 'tenants', 'metrics'] })
+}, { name: 'offline-buffer', dependencies: ['config', 'lifecycle', 'connections', 'tenants', 'metrics'] })

@@ -23,6 +23,9 @@ export type HookOperation = 'auth' | 'check-message' | 'get-group-members' | 'ge
 /** Milliseconds for a whole call: waiting for a slot, connecting, the request and the response. */
 export const HOOK_TIMEOUT_MS = 150
 
+/** Calls of one hook at once, whatever the tenant asks for: each may hold a whole response. */
+const MAX_CALLS_AT_ONCE = 1024
+
 /** Bytes of a response. Members: 200,000 ids; offline messages: a page of bodies. */
 const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
   auth: 64 * 1024,
@@ -149,7 +152,8 @@ export class HooksClient {
     }
     const { limiter, breaker, transport } = this.lane(tenantId, operation)
     if (breaker.refuses) throw new HookFailure('breaker_open', 'breaker is open')
-    const granted = limiter.acquire(settings.hookMaxConcurrency, settings.hookQueueTimeoutMs)
+    const maxConcurrency = Math.min(settings.hookMaxConcurrency, MAX_CALLS_AT_ONCE)
+    const granted = limiter.acquire(maxConcurrency, settings.hookQueueTimeoutMs)
     if (!(granted === true || await granted)) throw queueFull()
     try {
       const timeoutMs = Math.ceil(this.timeoutMs - (performance.now() - startedAt))

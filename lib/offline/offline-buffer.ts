@@ -36,6 +36,9 @@ export class OfflineBuffer {
   private readonly tenants = new Map<string, TenantBuffer>()
   private totalBytes = 0
 
+  /** Messages held now. */
+  size = 0
+
   constructor (
     private readonly limits: OfflineLimits,
     private readonly metrics: GatewayMetrics,
@@ -149,6 +152,7 @@ export class OfflineBuffer {
     const bytes = sign * sizeOf(entry)
     tenant.bytes += bytes
     this.totalBytes += bytes
+    this.size += sign
     const metrics = this.metrics.tenant(entry.tenantId)
     metrics.offlineMessages += sign
     metrics.offlineBytes += bytes

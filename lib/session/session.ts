@@ -303,7 +303,8 @@ export class Session {
   private onSocketClosed (code: number): void {
     if (!this.closed) {
       this.leave(code)
-      this.deps.log.info({ ...this.logFields(), code, error: this.socketError }, code === 1006 ? 'connection lost' : 'connection closed by the client')
+      this.deps.log.info({ ...this.logFields(), code, error: this.socketError },
+        code === 1006 ? 'connection lost' : 'connection closed by the client')
     }
     this.save(this.outbound.unconfirmed())
   }

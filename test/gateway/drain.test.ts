@@ -190,3 +190,12 @@ t.test('an upgrade that comes while it closes does not hold it up', async t => {
   t.notMatch(late.received.toString(), / 101 /)
   t.equal(gateway.hooks.callsOf('auth').length, 1)
 })
+
+t.test('offline messages that end with the process are counted in the log', async t => {
+  const gateway = await startGateway(t, {}, PATIENT)
+  const alice = await gateway.connect('alice')
+  for (let i = 0; i < 3; i++) await alice.sendAndAck({ toUserId: 'away', msgBody: body('later') })
+  const warned = t.capture(gateway.server.app.log, 'warn')
+  await gateway.server.close()
+  t.match(warned().map(({ args }) => args), [[{ messages: 3 }, 'messages for offline users end with this process']])
+})
