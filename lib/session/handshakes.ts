@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { equals } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { HandshakeGate } from '../admission/handshake-gate.js'
@@ -55,7 +55,7 @@ export class Handshakes {
   }
 
   /** Never rejects. Must be called in the turn in which the WebSocket opened, or frames are missed. */
-  async run (ws: WebSocket, socket: Duplex, params: ConnectParams): Promise<void> {
+  async run (ws: WebSocket, socket: Socket, params: ConnectParams): Promise<void> {
     const { deps } = this
     const traceId = randomBytes(16).toString('hex')
     const order = ++this.begun

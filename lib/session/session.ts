@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { create } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
@@ -54,6 +54,9 @@ export interface SessionIdentity {
   metrics: TenantMetrics
 }
 
+/** Bytes since the last look that show a frame on its way: more than WebSocket's own pings and pongs make up. */
+const MIN_PROGRESS_BYTES = 1024
+
 /** Codes that a client or WebSocket itself may end a connection with; any other is counted as `other`. */
 const COUNTED_CODES = new Set<number>([1000, 1001, 1002, 1005, 1006, 1007, 1009, 1011, ...Object.values(CloseCode)])
 
@@ -71,6 +74,8 @@ export class Session {
   readonly turns = new ConversationTurns()
   /** When the last frame came, Unix milliseconds. */
   private lastFrameAt: number
+  /** What had arrived when `silentMs` was last asked for. */
+  private bytesReadBefore: number
 
   private readonly outbound: Outbound<Cargo>
   private watched?: Watched
@@ -93,7 +98,7 @@ export class Session {
   constructor (
     private readonly deps: SessionDeps,
     private readonly ws: WebSocket,
-    socket: Duplex,
+    private readonly socket: Socket,
     identity: SessionIdentity
   ) {
     this.tenantId = identity.tenant.id
@@ -106,6 +111,7 @@ export class Session {
     this.runtime = identity.runtime
     this.resolved = identity.tenant.settingsFor(identity.runtime)
     this.lastFrameAt = deps.now()
+    this.bytesReadBefore = socket.bytesRead
     this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, {
       written: cargo => this.onWritten(cargo),
       // Behind a close frame nothing is received, although the kernel still takes it.
@@ -175,9 +181,16 @@ export class Session {
     }
   }
 
-  /** Milliseconds since the client was last heard. None while it is we who do not listen. */
+  /**
+   * Milliseconds since the client was last heard. None while it is we who do not listen, nor while a frame is still
+   * arriving: on a slow line a large one takes longer than a window.
+   */
   silentMs (now: number): number {
-    return this.backlog.length > 0 ? 0 : now - this.lastFrameAt
+    const arrived = this.socket.bytesRead - this.bytesReadBefore
+    this.bytesReadBefore += arrived
+    const silent = now - this.lastFrameAt
+    const isArriving = silent >= this.heartbeatWindowMs && arrived > MIN_PROGRESS_BYTES
+    return this.backlog.length > 0 || isArriving ? 0 : silent
   }
 
   /** Answers a message, exactly once for each that the pipeline accepted. */

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { create, toBinary } from '@bufbuild/protobuf'
 import t from 'tap'
+import { ClientFrameSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
 import { body } from '../helpers/client.js'
 import { startGateway } from '../helpers/gateway.js'
+import { RawClient, upgradeRequest, wsPath } from '../helpers/raw-client.js'
 import { PATIENT } from '../helpers/until.js'
 
 t.test("a client that is silent for its tenant's window is closed with 4100", async t => {
@@ -49,6 +52,35 @@ t.test('every connection has the window that its own auth answer gave it', async
   t.match(await hasty.closed, { code: 4100 })
   await patient.roundTrip()
   await elsewhere.roundTrip()
+})
+
+t.test('a frame that takes longer than the window to arrive is no silence', async t => {
+  const gateway = await startGateway(t, {}, PATIENT)
+  gateway.hooks.config = { heartbeatTimeoutSeconds: 1 }
+  const client = await RawClient.connect(gateway.url)
+  t.teardown(() => client.drop())
+  client.write(upgradeRequest(wsPath('alice')))
+  await client.receive('alice')
+  const message = toBinary(ClientFrameSchema, create(ClientFrameSchema, {
+    payload: { case: 'message', value: { msgId: 'large', toUserId: 'bob', msgBody: Buffer.alloc(300_000, 'x') } },
+  }))
+  // A masked frame with a 64-bit length; a mask of zeros changes nothing.
+  const header = Buffer.alloc(14)
+  header.set([0x82, 0xff])
+  header.writeBigUInt64BE(BigInt(message.length), 2)
+  client.write(header)
+  // A piece a tick, until a client that says nothing was cut off twice.
+  let sent = 0
+  const pieces = setInterval(() => {
+    client.write(Buffer.from(message.subarray(sent, sent + 2000)))
+    sent += 2000
+  }, 25)
+  t.teardown(() => clearInterval(pieces))
+  for (const user of ['silent', 'silent too']) t.match(await (await gateway.connect(user)).closed, { code: 4100 })
+  clearInterval(pieces)
+  t.ok(sent < message.length, 'it is still arriving')
+  client.write(Buffer.from(message.subarray(sent)))
+  await client.receive('large')
 })
 
 t.test('a pong is no heartbeat: pings keep proxies awake, not the client', async t => {
