@@ -1,4 +1,8 @@
 import type { Message } from './message.js'
+import {
+  LAST_MESSAGE_FIELD, MESSAGE_DEVICE_ID, MESSAGE_GROUP_ID, MESSAGE_MSG_BODY, MESSAGE_MSG_ID, MESSAGE_MSG_TYPE,
+  MESSAGE_TENANT_ID, MESSAGE_TIMESTAMP_MS, MESSAGE_TO_USER_ID, MESSAGE_USER_ID,
+} from './message-tags.js'
 import { WireReader } from './wire.js'
 
 /** A client's sign of life. */
@@ -12,21 +16,10 @@ export class HeartbeatPing {
   }
 }
 
-// (field number << 3) | wire type of the fields of ClientFrame and MessageRequest.
+// (field number << 3) | wire type of the fields of ClientFrame.
 const MESSAGE = 1 << 3 | 2
 const HEARTBEAT_PING = 2 << 3 | 2
 const LAST_FRAME_FIELD = 2
-
-const TENANT_ID = 1 << 3 | 2
-const USER_ID = 2 << 3 | 2
-const DEVICE_ID = 3 << 3 | 2
-const MSG_ID = 4 << 3 | 2
-const MSG_TYPE = 5 << 3
-const TO_USER_ID = 6 << 3 | 2
-const GROUP_ID = 7 << 3 | 2
-const MSG_BODY = 8 << 3 | 2
-const TIMESTAMP_MS = 9 << 3
-const LAST_MESSAGE_FIELD = 9
 
 const PING_TIMESTAMP_MS = 1 << 3
 const LAST_PING_FIELD = 1
@@ -77,31 +70,31 @@ function readMessage (reader: WireReader, message: Message): void {
   while (reader.pos < reader.end) {
     const tag = reader.tag()
     switch (tag) {
-      case TENANT_ID:
+      case MESSAGE_TENANT_ID:
         message.tenantId = reader.string()
         break
-      case USER_ID:
+      case MESSAGE_USER_ID:
         message.userId = reader.string()
         break
-      case DEVICE_ID:
+      case MESSAGE_DEVICE_ID:
         message.deviceId = reader.string()
         break
-      case MSG_ID:
+      case MESSAGE_MSG_ID:
         message.msgId = reader.string()
         break
-      case MSG_TYPE:
+      case MESSAGE_MSG_TYPE:
         message.msgType = reader.int32()
         break
-      case TO_USER_ID:
+      case MESSAGE_TO_USER_ID:
         message.toUserId = reader.string()
         break
-      case GROUP_ID:
+      case MESSAGE_GROUP_ID:
         message.groupId = reader.string()
         break
-      case MSG_BODY:
+      case MESSAGE_MSG_BODY:
         message.msgBody = reader.view()
         break
-      case TIMESTAMP_MS:
+      case MESSAGE_TIMESTAMP_MS:
         message.timestampMs = reader.int64()
         break
       default:

@@ -2,6 +2,10 @@ import { toBinary } from '@bufbuild/protobuf'
 import { ServerFrameSchema, type ServerFrame } from '../gen/mics/message/v1/message_pb.js'
 import type { Message } from './message.js'
 import {
+  MESSAGE_DEVICE_ID, MESSAGE_GROUP_ID, MESSAGE_MSG_BODY, MESSAGE_MSG_ID, MESSAGE_MSG_TYPE, MESSAGE_TENANT_ID,
+  MESSAGE_TIMESTAMP_MS, MESSAGE_TO_USER_ID, MESSAGE_USER_ID,
+} from './message-tags.js'
+import {
   bytesSize, int32Size, int64Size, stringSize, uint32Size, varintSize,
   writeBytes, writeInt32, writeInt64, writeString, writeUint32, writeVarint,
 } from './wire-writer.js'
@@ -34,16 +38,6 @@ const FRAME_ACK = 3 << 3 | 2
 const FRAME_HEARTBEAT_PONG = 5 << 3 | 2
 
 const DELIVERY_MESSAGE = 1 << 3 | 2
-
-const MESSAGE_TENANT_ID = 1 << 3 | 2
-const MESSAGE_USER_ID = 2 << 3 | 2
-const MESSAGE_DEVICE_ID = 3 << 3 | 2
-const MESSAGE_MSG_ID = 4 << 3 | 2
-const MESSAGE_MSG_TYPE = 5 << 3
-const MESSAGE_TO_USER_ID = 6 << 3 | 2
-const MESSAGE_GROUP_ID = 7 << 3 | 2
-const MESSAGE_MSG_BODY = 8 << 3 | 2
-const MESSAGE_TIMESTAMP_MS = 9 << 3
 
 const ACK_MSG_ID = 1 << 3 | 2
 const ACK_STATUS = 2 << 3

@@ -12,20 +12,11 @@ import { ThrottledLog } from '../../lib/log/throttled-log.js'
 import { GatewayMetrics } from '../../lib/metrics/gateway-metrics.js'
 import { Tenants } from '../../lib/tenants/tenants.js'
 import { HookServer } from '../helpers/hook-server.js'
+import { aMessage } from '../helpers/message.js'
 
 const TRACE = 'f00d'
 
-const message = {
-  tenantId: 't1',
-  userId: 'alice',
-  deviceId: 'd1',
-  msgId: 'm1',
-  msgType: 0,
-  toUserId: 'bob',
-  groupId: '',
-  msgBody: Buffer.from('hello'),
-  timestampMs: 1700000000000n,
-}
+const message = aMessage({ timestampMs: 1700000000000n })
 
 interface Setting {
   client: HooksClient
