@@ -75,7 +75,7 @@ export class Outbound<Cargo> {
 
   /**
    * Writes what the socket still takes, then no more. Returns the cargo of the frames that were not given to the
-   * socket; `unconfirmed` has the rest, once the socket is closed.
+   * socket; `unconfirmed` has the rest.
    */
   close (): Array<Cargo | undefined> {
     this.flush()
@@ -87,7 +87,10 @@ export class Outbound<Cargo> {
     return unsent
   }
 
-  /** The cargo of what the socket was given and never confirmed. For when it is closed. */
+  /**
+   * The cargo of what the socket was given and has not confirmed; not waited for any longer. For when the socket has
+   * ended, or its end is not worth waiting for.
+   */
   unconfirmed (): Array<Cargo | undefined> {
     const batch = this.settled() ? undefined : this.inFlight
     this.inFlight = undefined
