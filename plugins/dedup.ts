@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
-import { Dedup } from '../lib/dedup/dedup.js'
+import type { Dedup } from '../lib/dedup/dedup.js'
+import { MemoryDedup } from '../lib/dedup/memory-dedup.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,7 +13,7 @@ const SWEEP_INTERVAL_MS = 30_000
 /** Finds repeated messages. */
 export default fp(async app => {
   const { dedupMaxEntries, dedupMaxEntriesPerTenant } = app.config
-  const dedup = new Dedup({ maxEntries: dedupMaxEntries, maxEntriesPerTenant: dedupMaxEntriesPerTenant })
+  const dedup = new MemoryDedup({ maxEntries: dedupMaxEntries, maxEntriesPerTenant: dedupMaxEntriesPerTenant })
   app.decorate('dedup', dedup)
   app.tenants.on('removed', tenantId => dedup.forget(tenantId))
   app.gatewayMetrics.nodeGauge('dedup_entries', 'Sent messages remembered', [], emit => emit({}, dedup.entries))

@@ -57,6 +57,20 @@ export interface GatewayConfig {
   /** Tenants that get a label value of their own in metrics; the others share `other`. */
   metricsMaxTenants: number
 
+  /** Milliseconds for Redis to answer. */
+  redisTimeoutMs: number
+  /** Seconds without Redis until /readyz says so. */
+  redisGraceSeconds: number
+  /** Whether clients may connect while Redis is gone. */
+  admitWithoutRedis: boolean
+  /** `redis` or `memory`. */
+  dedupStore: string
+  /** Seconds that a node counts as alive after its last sign of life. */
+  nodeLeaseSeconds: number
+  /** Milliseconds for a peer to answer. */
+  peerTimeoutMs: number
+  /** Bytes waiting for one peer. */
+  peerQueueMaxBytes: number
   localRouteCacheTtlSeconds: number
   kafkaMaxAttempts: number
   kafkaQueueCapacity: number
@@ -67,6 +81,8 @@ export interface GatewayConfig {
   clusterGrpcToken: string
   /** Seconds that closing the connections of a stopping node is spread over. */
   drainTimeoutSeconds: number
+  /** Seconds that a stopping node goes on as usual before that, only /readyz being 503. */
+  drainDelaySeconds: number
 }
 
 /** One tenant as the operator configures it. */

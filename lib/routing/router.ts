@@ -36,7 +36,7 @@ export class Router {
   }) {}
 
   /** To every device of `to_user_id` and the sender's other devices. */
-  toUser (from: Session, message: Message): DeliveryOutcome {
+  toUser (from: Session, message: Message): DeliveryOutcome | Promise<DeliveryOutcome> {
     const delivery = new Delivery(message, ++this.seq)
     const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
     this.reach(from, delivery, message.toUserId, outcome, true)

@@ -7,9 +7,10 @@ import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
 import { AckReason } from '../protocol/server-errors.js'
-import type { TenantRateLimit } from '../rate-limit/tenant-rate-limit.js'
+import type { RateLimit } from '../rate-limit/rate-limit.js'
 import type { FanOut } from '../routing/fan-out.js'
 import type { DeliveryOutcome, Router } from '../routing/router.js'
+import type { Turn } from './conversation-turns.js'
 import type { Session } from './session.js'
 
 /** A hook's own reason may be this long in an ack. */
@@ -29,7 +30,7 @@ const ALLOWED: Verdict = { allowed: true }
 export class MessagePipeline {
   constructor (private readonly deps: {
     hooks: Pick<HooksClient, 'checkMessage' | 'getGroupMembers'>
-    rateLimit: TenantRateLimit
+    rateLimit: RateLimit
     dedup: Dedup
     router: Router
     fanOut: FanOut
@@ -40,7 +41,6 @@ export class MessagePipeline {
   }) {}
 
   accept (session: Session, message: Message): void {
-    const { rateLimit, dedup } = this.deps
     const { tenantId, settings, metrics } = session
     // A client speaks for itself only, whatever its frame says.
     message.tenantId = tenantId
@@ -54,16 +54,38 @@ export class MessagePipeline {
       metrics.messages.add('invalid')
       return this.fail(session, message, problem)
     }
-    metrics.messages.add(message.msgType === MessageType.GROUP_CHAT ? 'group' : 'single')
+    const isGroup = message.msgType === MessageType.GROUP_CHAT
+    metrics.messages.add(isGroup ? 'group' : 'single')
 
-    if (!rateLimit.take(tenantId, settings.tenantMaxMessageQps)) {
-      metrics.rateLimited.add('message_qps')
+    const turn = session.turns.enter(isGroup ? `g${message.groupId}` : `u${message.toUserId}`)
+    const allowed = this.deps.rateLimit.take(tenantId, settings.tenantMaxMessageQps)
+    if (typeof allowed === 'boolean') return this.limit(session, message, turn, allowed)
+    allowed.then(yes => this.limit(session, message, turn, yes))
+      .catch(error => this.abandon(session, message, turn, error))
+  }
+
+  private limit (session: Session, message: Message, turn: Turn, isAllowed: boolean): void {
+    if (!isAllowed) {
+      turn.skip()
+      session.metrics.rateLimited.add('message_qps')
       return this.fail(session, message, AckReason.QPS_LIMITED)
     }
+    const reservation = this.deps.dedup.reserve(message)
+    if (!(reservation instanceof Promise)) return this.identify(session, message, turn, reservation)
+    reservation.then(found => this.identify(session, message, turn, found))
+      .catch(error => this.abandon(session, message, turn, error))
+  }
 
-    const reservation = dedup.reserve(message)
-    if (reservation.kind === 'first') this.process(session, message, reservation.reserved)
-    else this.answerRepeat(session, message, reservation)
+  private identify (session: Session, message: Message, turn: Turn, reservation: Reservation): void {
+    if (reservation.kind === 'first') return this.process(session, message, turn, reservation.reserved)
+    turn.skip()
+    this.answerRepeat(session, message, reservation)
+  }
+
+  /** Before anything was reserved. */
+  private abandon (session: Session, message: Message, turn: Turn, error: unknown): void {
+    turn.skip()
+    this.failUnexpectedly(session, message, error)
   }
 
   private problemOf (message: Message): string | undefined {
@@ -97,9 +119,8 @@ export class MessagePipeline {
     }
   }
 
-  private process (session: Session, message: Message, reserved: Reserved): void {
+  private process (session: Session, message: Message, turn: Turn, reserved: Reserved): void {
     const isGroup = message.msgType === MessageType.GROUP_CHAT
-    const turn = session.turns.enter(isGroup ? `g${message.groupId}` : `u${message.toUserId}`)
     if (!isGroup && session.settings.checkMessageDisabled) {
       turn.take(() => this.deliver(session, message, reserved, ALLOWED))
       return
@@ -156,7 +177,9 @@ export class MessagePipeline {
     }
     try {
       if (verdict.members === undefined) {
-        return this.conclude(session, message, reserved, router.toUser(session, message))
+        const outcome = router.toUser(session, message)
+        if (!(outcome instanceof Promise)) return this.conclude(session, message, reserved, outcome)
+        return outcome.then(users => this.conclude(session, message, reserved, users)).catch(failed)
       }
       const { byteLength } = verdict.members
       return router.toGroup(session, message, verdict.members)

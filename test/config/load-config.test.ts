@@ -60,6 +60,13 @@ t.test('every field of the configuration has its default', async t => {
     dedupMaxEntriesPerTenant: 250_000,
     dedupMaxEntries: 1_000_000,
     metricsMaxTenants: 200,
+    redisTimeoutMs: 500,
+    redisGraceSeconds: 30,
+    admitWithoutRedis: true,
+    dedupStore: 'redis',
+    nodeLeaseSeconds: 5,
+    peerTimeoutMs: 1000,
+    peerQueueMaxBytes: 16_777_216,
     localRouteCacheTtlSeconds: 2,
     kafkaMaxAttempts: 3,
     kafkaQueueCapacity: 50_000,
@@ -69,6 +76,7 @@ t.test('every field of the configuration has its default', async t => {
     grpcBreakerOpenMs: 5000,
     clusterGrpcToken: '',
     drainTimeoutSeconds: 10,
+    drainDelaySeconds: 0,
   }
   t.strictSame(load({}), expected)
 })

@@ -5,39 +5,309 @@
 // @generated from file mics/node/v1/node.proto (package mics.node.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { MessageRequest } from "../../message/v1/message_pb.js";
-import { file_mics_message_v1_message } from "../../message/v1/message_pb.js";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mics/node/v1/node.proto.
  */
 export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIk0KB0ZvcndhcmQSMAoHbWVzc2FnZRgBIAEoCzIfLm1pY3MubWVzc2FnZS52MS5NZXNzYWdlUmVxdWVzdBIQCgh1c2VyX2lkcxgCIAMoCWIGcHJvdG8z", [file_mics_message_v1_message]);
+  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0EiEKBWl0ZW1zGAEgAygLMhIubWljcy5ub2RlLnYxLkl0ZW0ikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiTwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQiNQoMTGlua1Jlc3BvbnNlEiUKB3Jlc3VsdHMYASADKAsyFC5taWNzLm5vZGUudjEuUmVzdWx0IkMKBlJlc3VsdBIKCgJpZBgBIAEoBBIPCgdtaXNzaW5nGAIgAygNEg0KBW1vdmVkGAMgAygNEg0KBWNvdW50GAQgASgNMlAKC05vZGVTZXJ2aWNlEkEKBExpbmsSGS5taWNzLm5vZGUudjEuTGlua1JlcXVlc3QaGi5taWNzLm5vZGUudjEuTGlua1Jlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
- * One message and those of its recipients whom the receiving node serves.
+ * What was gathered for the peer in one turn.
  *
- * @generated from message mics.node.v1.Forward
+ * @generated from message mics.node.v1.LinkRequest
  */
-export type Forward = Message<"mics.node.v1.Forward"> & {
+export type LinkRequest = Message<"mics.node.v1.LinkRequest"> & {
   /**
-   * @generated from field: mics.message.v1.MessageRequest message = 1;
+   * @generated from field: repeated mics.node.v1.Item items = 1;
    */
-  message?: MessageRequest | undefined;
+  items: Item[];
+};
+
+/**
+ * Describes the message mics.node.v1.LinkRequest.
+ * Use `create(LinkRequestSchema)` to create a new message.
+ */
+export const LinkRequestSchema: GenMessage<LinkRequest> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 0);
+
+/**
+ * Each item gets exactly one Result. Sent again on a fresh stream it keeps its id, and a
+ * peer that has seen it only answers it again.
+ *
+ * @generated from message mics.node.v1.Item
+ */
+export type Item = Message<"mics.node.v1.Item"> & {
+  /**
+   * Ascending within one incarnation of the sending node.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from oneof mics.node.v1.Item.kind
+   */
+  kind: {
+    /**
+     * @generated from field: mics.node.v1.Deliver deliver = 2;
+     */
+    value: Deliver;
+    case: "deliver";
+  } | {
+    /**
+     * @generated from field: mics.node.v1.Hold hold = 3;
+     */
+    value: Hold;
+    case: "hold";
+  } | {
+    /**
+     * @generated from field: mics.node.v1.Arrival arrival = 4;
+     */
+    value: Arrival;
+    case: "arrival";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message mics.node.v1.Item.
+ * Use `create(ItemSchema)` to create a new message.
+ */
+export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 1);
+
+/**
+ * One message for those of its recipients who are connected to the peer. The peer hands it
+ * to their devices or reports them missing; it sends it to no other node.
+ *
+ * @generated from message mics.node.v1.Deliver
+ */
+export type Deliver = Message<"mics.node.v1.Deliver"> & {
+  /**
+   * A serialized mics.message.v1.MessageRequest.
+   *
+   * @generated from field: bytes message = 1;
+   */
+  message: Uint8Array;
 
   /**
    * @generated from field: repeated string user_ids = 2;
    */
   userIds: string[];
+
+  /**
+   * Positions in user_ids of users who get the message on another node as well.
+   *
+   * @generated from field: repeated uint32 shared = 3;
+   */
+  shared: number[];
+
+  /**
+   * Position in the order of messages, ascending for one sending node.
+   *
+   * @generated from field: uint64 seq = 4;
+   */
+  seq: bigint;
 };
 
 /**
- * Describes the message mics.node.v1.Forward.
- * Use `create(ForwardSchema)` to create a new message.
+ * Describes the message mics.node.v1.Deliver.
+ * Use `create(DeliverSchema)` to create a new message.
  */
-export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_mics_node_v1_node, 0);
+export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 2);
+
+/**
+ * Messages for the peer's offline buffer: it is their user's home, or the user is with it.
+ *
+ * @generated from message mics.node.v1.Hold
+ */
+export type Hold = Message<"mics.node.v1.Hold"> & {
+  /**
+   * @generated from field: repeated mics.node.v1.HeldMessage messages = 1;
+   */
+  messages: HeldMessage[];
+};
+
+/**
+ * Describes the message mics.node.v1.Hold.
+ * Use `create(HoldSchema)` to create a new message.
+ */
+export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 3);
+
+/**
+ * @generated from message mics.node.v1.HeldMessage
+ */
+export type HeldMessage = Message<"mics.node.v1.HeldMessage"> & {
+  /**
+   * A serialized mics.message.v1.MessageRequest; its tenant_id is the user's too.
+   *
+   * @generated from field: bytes message = 1;
+   */
+  message: Uint8Array;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * Only for this device. Empty: for whichever connects first.
+   *
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
+
+  /**
+   * When device_id is not connected, any device of the user may have it.
+   *
+   * @generated from field: bool any_device_instead = 4;
+   */
+  anyDeviceInstead: boolean;
+
+  /**
+   * Never for this device: the message came from it.
+   *
+   * @generated from field: string except_device_id = 5;
+   */
+  exceptDeviceId: string;
+
+  /**
+   * Milliseconds left to live.
+   *
+   * @generated from field: uint64 ttl_ms = 6;
+   */
+  ttlMs: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 7;
+   */
+  seq: bigint;
+};
+
+/**
+ * Describes the message mics.node.v1.HeldMessage.
+ * Use `create(HeldMessageSchema)` to create a new message.
+ */
+export const HeldMessageSchema: GenMessage<HeldMessage> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 4);
+
+/**
+ * A device has connected to the sender of this. The peer closes its older connection of
+ * the device, hands over what it holds for the user, and then answers.
+ *
+ * @generated from message mics.node.v1.Arrival
+ */
+export type Arrival = Message<"mics.node.v1.Arrival"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
+
+  /**
+   * Connections of the device with a lower order are older.
+   *
+   * @generated from field: uint64 order = 4;
+   */
+  order: bigint;
+};
+
+/**
+ * Describes the message mics.node.v1.Arrival.
+ * Use `create(ArrivalSchema)` to create a new message.
+ */
+export const ArrivalSchema: GenMessage<Arrival> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 5);
+
+/**
+ * @generated from message mics.node.v1.LinkResponse
+ */
+export type LinkResponse = Message<"mics.node.v1.LinkResponse"> & {
+  /**
+   * @generated from field: repeated mics.node.v1.Result results = 1;
+   */
+  results: Result[];
+};
+
+/**
+ * Describes the message mics.node.v1.LinkResponse.
+ * Use `create(LinkResponseSchema)` to create a new message.
+ */
+export const LinkResponseSchema: GenMessage<LinkResponse> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 6);
+
+/**
+ * @generated from message mics.node.v1.Result
+ */
+export type Result = Message<"mics.node.v1.Result"> & {
+  /**
+   * Of the item.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Deliver: positions in user_ids of those who have no device here.
+   *
+   * @generated from field: repeated uint32 missing = 2;
+   */
+  missing: number[];
+
+  /**
+   * Deliver: positions in user_ids of those who lately connected to another node too, so
+   * that the sender's routes may be old.
+   *
+   * @generated from field: repeated uint32 moved = 3;
+   */
+  moved: number[];
+
+  /**
+   * Deliver: devices that got the message. Hold: messages taken.
+   *
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message mics.node.v1.Result.
+ * Use `create(ResultSchema)` to create a new message.
+ */
+export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 7);
+
+/**
+ * @generated from service mics.node.v1.NodeService
+ */
+export const NodeService: GenService<{
+  /**
+   * One long-lived stream from each node to each peer that it has something for. Request
+   * headers: authorization (Bearer and the cluster's token), mics-from and mics-to (member
+   * keys). Who is not the member in mics-to answers FAILED_PRECONDITION: its place was
+   * taken by another.
+   *
+   * @generated from rpc mics.node.v1.NodeService.Link
+   */
+  link: {
+    methodKind: "bidi_streaming";
+    input: typeof LinkRequestSchema;
+    output: typeof LinkResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_mics_node_v1_node, 0);
 

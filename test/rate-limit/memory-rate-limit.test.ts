@@ -1,9 +1,9 @@
 import t from 'tap'
-import { TenantRateLimit } from '../../lib/rate-limit/tenant-rate-limit.js'
+import { MemoryRateLimit } from '../../lib/rate-limit/memory-rate-limit.js'
 
 function rateLimit () {
   const clock = { now: 0 }
-  const limit = new TenantRateLimit(() => clock.now)
+  const limit = new MemoryRateLimit(() => clock.now)
   return {
     clock,
     limit,

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { Dedup, DEDUP_WINDOW_MS, type Reservation, type Reserved } from '../../lib/dedup/dedup.js'
+import { DEDUP_WINDOW_MS, type Reservation, type Reserved } from '../../lib/dedup/dedup.js'
+import { MemoryDedup } from '../../lib/dedup/memory-dedup.js'
 import type { Message } from '../../lib/protocol/message.js'
 import { aMessage } from '../helpers/message.js'
 
@@ -8,23 +9,23 @@ class Clock {
   readonly now = (): number => this.time
 }
 
-function setup (limits = { maxEntries: 1000, maxEntriesPerTenant: 1000 }): { dedup: Dedup, clock: Clock } {
+function setup (limits = { maxEntries: 1000, maxEntriesPerTenant: 1000 }): { dedup: MemoryDedup, clock: Clock } {
   const clock = new Clock()
-  return { dedup: new Dedup(limits, clock.now), clock }
+  return { dedup: new MemoryDedup(limits, clock.now), clock }
 }
 
-function reserve (dedup: Dedup, fields: Partial<Message> = {}): Reserved {
+function reserve (dedup: MemoryDedup, fields: Partial<Message> = {}): Reserved {
   const reservation = dedup.reserve(aMessage(fields))
   if (reservation.kind !== 'first') throw new Error(`expected to be first, is ${reservation.kind}`)
   return reservation.reserved
 }
 
 /** Sends a message through: reserved, then remembered. */
-function send (dedup: Dedup, fields: Partial<Message> = {}): void {
+function send (dedup: MemoryDedup, fields: Partial<Message> = {}): void {
   dedup.commit(reserve(dedup, fields))
 }
 
-function kind (dedup: Dedup, fields: Partial<Message> = {}): Reservation['kind'] {
+function kind (dedup: MemoryDedup, fields: Partial<Message> = {}): Reservation['kind'] {
   return dedup.reserve(aMessage(fields)).kind
 }
 

@@ -1,7 +1,8 @@
+import type { RateLimit } from './rate-limit.js'
 import { TokenBucket } from './token-bucket.js'
 
-/** Messages a second of a tenant, over all of its clients on this node. */
-export class TenantRateLimit {
+/** Messages a second of a tenant, where this node is the only one. */
+export class MemoryRateLimit implements RateLimit {
   private readonly buckets = new Map<string, TokenBucket>()
 
   constructor (private readonly now: () => number = Date.now) {}

@@ -1,0 +1,52 @@
+import type { OfflineEntry } from '../offline/offline-entry.js'
+import type { Delivery } from '../routing/delivery.js'
+
+/** What a peer did with a message. */
+export type Forwarded =
+  | {
+    kind: 'answered'
+    /** Users who have no device there. */
+    missing: readonly string[]
+    /** Users who got it there, but lately connected to another node too. */
+    moved: readonly string[]
+    /** Devices that got it. */
+    devices: number
+  }
+  /** Refused, timed out, or the peer is gone. It may have got it all the same. */
+  | { kind: 'unreachable' }
+
+/** A device that has connected to this node. */
+export interface Arrival {
+  tenantId: string
+  userId: string
+  deviceId: string
+  /** Older connections of the device have a lower one. */
+  order: number
+}
+
+/** The other members, as places to send to. No call rejects; what a tenant sends to a peer stays in order. */
+export interface Peers {
+  /**
+   * Takes a message to those of its recipients who are with the peer.
+   * @param shared users of `userIds` who get it on another node too
+   */
+  deliver (
+    memberKey: string, delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
+  ): Promise<Forwarded>
+  /** Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: unreachable. */
+  hold (memberKey: string, entries: readonly OfflineEntry[]): Promise<number | undefined>
+  /** Tells the peer of a device. True when it has closed its older connection and handed over what it held. */
+  arrive (memberKey: string, arrival: Arrival): Promise<boolean>
+}
+
+/** What this node does for its peers. */
+export interface PeerService {
+  /** Hands a message to the devices here; never to another node. */
+  deliver (
+    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
+  ): { missing: string[], moved: string[], devices: number }
+  /** Puts entries into the offline buffer. How many it took. Resolves when they are where their user is. */
+  hold (entries: OfflineEntry[]): Promise<number>
+  /** Closes the older connection of the device, hands over to `memberKey` what is held for the user. */
+  arrive (memberKey: string, arrival: Arrival): Promise<void>
+}
