@@ -42,7 +42,7 @@ export interface NodeDirectory extends EventEmitter<NodeDirectoryEvents> {
   get (key: string): Member | undefined
   /** Joins, and renews the lease from here on. Rejects when the store cannot be reached. */
   join (): Promise<void>
-  /** Renews the lease and reads the members now. Calls at one time share one. Rejects when the store cannot be reached. */
+  /** Renews the lease and reads the members now; calls at one time share one. Rejects when the store is gone. */
   refresh (): Promise<void>
   /**
    * Whether the lease may have run out unnoticed: the process was stopped for longer than it. Then `refresh` before
