@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import {
-  appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync,
+  appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -84,3 +84,38 @@ t.test('generated code that is not what proto says is found, and left as it is',
   })
   t.match(readFileSync(generated, 'utf8'), /\/\/ edited\n$/)
 })
+
+for (const { script, variable, program } of [
+  { script: 'install-chromium.js', variable: 'CHROMIUM_PATH', program: 'chromium' },
+  { script: 'install-redis.js', variable: 'REDIS_SERVER_PATH', program: 'redis-server' },
+]) {
+  /** Runs the installing script where PATH is a folder of the given programs: shell scripts by name. */
+  function install (t: Test, programs: Record<string, string>, env: NodeJS.ProcessEnv = {}) {
+    const folder = t.testdir(Object.fromEntries(
+      Object.entries(programs).map(([name, lines]) => [name, `#!/bin/sh\n${lines}\n`])))
+    for (const name of Object.keys(programs)) chmodSync(join(folder, name), 0o755)
+    return spawnSync(process.execPath, [join(root, 'scripts', script)], { encoding: 'utf8', env: { PATH: folder, FOLDER: folder, ...env } })
+  }
+
+  t.test(`${script} says nothing where there is one, on PATH or by ${variable}`, async t => {
+    t.match(install(t, { [program]: '' }), { status: 0, stdout: '', stderr: '' })
+    t.match(install(t, {}, { [variable]: process.execPath }), { status: 0, stdout: '', stderr: '' })
+  })
+
+  t.test(`${script} says what to do where it cannot install`, async t => {
+    t.match(install(t, {}), { status: 1, stderr: new RegExp(`none was found|no ${program} was found`) })
+    t.match(install(t, {}), { stderr: new RegExp(`apt-get install .*${program}.*(\n.*)*${variable}`) })
+    t.match(install(t, { [program]: '' }, { [variable]: '/nowhere' }), {
+      status: 1, stderr: new RegExp(`^${variable}=/nowhere is not an executable file`),
+    })
+  })
+
+  t.test(`${script} installs as root`, { skip: process.getuid?.() === 0 ? false : 'not root' }, async t => {
+    const apt = `case "$1" in install) echo '#!/bin/sh' > "$FOLDER/${program}"; /bin/chmod +x "$FOLDER/${program}"; esac`
+    t.match(install(t, { 'apt-get': apt }), {
+      status: 0, stdout: new RegExp(`> apt-get update\n> apt-get install -y --no-install-recommends ${program}\n`),
+    })
+    t.match(install(t, { 'apt-get': '' }), { status: 1, stderr: /^apt-get installed .* yet no executable/ })
+    t.match(install(t, { 'apt-get': '[ "$1" = --version ]' }), { status: 1, stderr: /^apt-get could not install/ })
+  })
+}

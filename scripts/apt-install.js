@@ -1,0 +1,46 @@
+// Makes sure that a program the tests need is there. `npm test` runs this first, so that a fresh machine needs no step
+// of its own; where the program is present it looks once and says nothing.
+import { spawnSync } from 'node:child_process'
+import process from 'node:process'
+
+/**
+ * Installs Debian's package where the program is missing and that may be done (root, apt). Else, or where it fails,
+ * ends the process with what to do.
+ * @param {object} program
+ * @param {string} program.name as a person calls it
+ * @param {() => { path?: string, problem?: string }} program.find
+ * @param {string} program.debianPackage
+ * @param {string[]} program.howTo lines: who needs it, and how to get it
+ */
+export function ensureInstalled ({ name, find, debianPackage, howTo }) {
+  const fail = problem => {
+    console.error([...(problem === undefined ? [] : [problem]), ...howTo].join('\n'))
+    process.exit(1)
+  }
+  const { path, problem } = find()
+  if (problem !== undefined) fail(problem)
+  if (path !== undefined) return
+  if (!mayInstall()) fail()
+
+  console.log(`No ${name} found: installing Debian's package for the tests (once, some minutes).`)
+  const installed = run('apt-get', ['update']) &&
+    run('apt-get', ['install', '-y', '--no-install-recommends', debianPackage])
+  if (!installed) fail(`apt-get could not install ${debianPackage}; its own output above says why.`)
+  const found = find()
+  if (found.path === undefined) fail(`apt-get installed ${debianPackage}, yet no executable of that name is on PATH.`)
+  console.log(`${name}: ${found.path}`)
+}
+
+function mayInstall () {
+  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
+}
+
+function run (command, args) {
+  console.log(`> ${command} ${args.join(' ')}`)
+  const { status, error } = spawnSync(command, args, {
+    stdio: 'inherit',
+    // RUNLEVEL=1 is single user mode: a package that brings a service does not start it.
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+  })
+  return error === undefined && status === 0
+}
