@@ -41,5 +41,5 @@ export default fp<AppOptions>(async (app, options) => {
 
   await app.register(healthRoutes)
   await app.register(wsRoute)
-  if (options.embedded) await app.register(demoPage)
+  if (options.embedded) await app.register(demoPage, { nodes: options.demoNodes })
 }, { name: 'mics' })

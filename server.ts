@@ -1,8 +1,9 @@
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import type { DemoNode } from './lib/config/app-options.js'
 import type { GatewayConfig } from './lib/config/gateway-config.js'
-import { loggerOptions } from './lib/log/logger-options.js'
-import { demoSecret, demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
-import { startHookMock } from './routes/dev/hook-mock.js'
+import { loggerOptions, type LogFormat } from './lib/log/logger-options.js'
+import { demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
+import { startDemoHooks } from './routes/dev/hook-mock.js'
 import app from './app.js'
 
 /** Milliseconds for the log to be written when the process ends. */
@@ -15,6 +16,8 @@ export interface ServerOptions {
   config: GatewayConfig
   /** `mics dev`: with the demo tenant, its hooks and its page. */
   embedded: boolean
+  /** One of several nodes of the demo: they share its hooks. Default: it is alone, and serves the hooks itself. */
+  demo?: { hooksUrl: string, nodes: () => readonly DemoNode[] }
   /** Drain on SIGTERM and SIGINT, and exit. Default: true. */
   handleSignals?: boolean
 }
@@ -32,14 +35,14 @@ export interface Server {
 /** Starts the gateway; resolves when it listens. Rejects when it cannot: a port in use, an unreadable tenants file. */
 export async function startServer (options: ServerOptions): Promise<Server> {
   // Whoever configures a tenant of the demo's name means their own.
-  const demo = options.embedded && !options.config.tenants.some(({ id }) => id === demoTenantId)
-    ? await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false })
-    : undefined
-  const config = demo === undefined
-    ? options.config
-    : { ...options.config, tenants: [...options.config.tenants, demoTenant(demo.url)] }
+  const hasDemo = options.embedded && !options.config.tenants.some(({ id }) => id === demoTenantId)
+  const hooks = hasDemo && options.demo === undefined ? await startDemoHooks() : undefined
+  const hooksUrl = options.demo?.hooksUrl ?? hooks?.url
+  const config = hasDemo && hooksUrl !== undefined
+    ? { ...options.config, tenants: [...options.config.tenants, demoTenant(hooksUrl)] }
+    : options.config
   const gateway = fastify({
-    logger: loggerOptions(config.logLevel, config.nodeId, options.embedded),
+    logger: loggerOptions(config.logLevel, config.nodeId, logFormat(options)),
     // A line a request says nothing that the metrics do not, and a connection has lines of its own.
     logController: new LogController({ disableRequestLogging: true }),
     // Time for the headers of an upgrade to arrive.
@@ -48,9 +51,9 @@ export async function startServer (options: ServerOptions): Promise<Server> {
     // Fastify's own answer to a URL that is none repeats it, query and all.
     frameworkErrors: (_error, _request, reply) => { (reply as FastifyReply).code(400).send({ error: 'bad request' }) },
   })
-  gateway.addHook('onClose', async () => demo?.close())
+  gateway.addHook('onClose', async () => hooks?.close())
   try {
-    await gateway.register(app, { config, embedded: options.embedded })
+    await gateway.register(app, { config, embedded: options.embedded, demoNodes: options.demo?.nodes })
     await gateway.listen({ host: config.host, port: config.port })
   } catch (error) {
     await gateway.close()
@@ -113,6 +116,11 @@ function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: bool
   if (config.redisUrl === '') log.info('no REDIS_URL: this node is alone, clients of other nodes are not reached')
   else log.warn('REDIS_URL is set, but this version has no cluster mode: this node is alone, run a single one')
   if (config.kafkaBrokers !== '') log.warn('KAFKA_BROKERS is set, but this version publishes no events')
+}
+
+function logFormat ({ embedded, demo }: ServerOptions): LogFormat {
+  if (!embedded) return 'json'
+  return demo === undefined ? 'readable' : 'named'
 }
 
 /** A wildcard address is no address to go to. */

@@ -5,6 +5,14 @@ export interface AppOptions {
   config: GatewayConfig
   /** `mics dev`: the demo page and the demo tenant's hooks are served by this process. Default: false. */
   embedded?: boolean
+  /** `mics dev --nodes`: the nodes that the demo page connects to in turn. Default: only this one. */
+  demoNodes?: () => readonly DemoNode[]
   /** Milliseconds between two looks at the tenants file. Default: 1000. */
   tenantsFileIntervalMs?: number
+}
+
+/** A node of `mics dev --nodes`, as its clients reach it. */
+export interface DemoNode {
+  nodeId: string
+  port: number
 }

@@ -1,10 +1,13 @@
 import type { FastifyServerOptions } from 'fastify'
 
+/** `named`: readable lines that begin with the node's id, for several nodes at one terminal. */
+export type LogFormat = 'json' | 'readable' | 'named'
+
 /**
  * pino's options: JSON lines on stdout with the node's id, or readable lines on stderr for a person at a terminal.
  * Requests are logged without their query, which may hold a token.
  */
-export function loggerOptions (level: string, nodeId: string, readable: boolean): FastifyServerOptions['logger'] {
+export function loggerOptions (level: string, nodeId: string, format: LogFormat): FastifyServerOptions['logger'] {
   return {
     level,
     base: { nodeId },
@@ -13,8 +16,11 @@ export function loggerOptions (level: string, nodeId: string, readable: boolean)
     serializers: {
       req: request => ({ method: request.method, path: request.url?.split('?')[0] }),
     },
-    ...(readable
-      ? { transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'nodeId', translateTime: 'HH:MM:ss' } } }
-      : {}),
+    ...(format === 'json' ? {} : { transport: { target: 'pino-pretty', options: prettyOptions(format) } }),
   }
+}
+
+function prettyOptions (format: LogFormat): object {
+  const messageFormat = format === 'named' ? '{nodeId}: {msg}' : false
+  return { destination: 2, ignore: 'nodeId', translateTime: 'HH:MM:ss', messageFormat }
 }

@@ -1,34 +1,56 @@
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { DemoNode } from '../../lib/config/app-options.js'
 
 // Beside this file in the sources and in dist/ alike.
 const pageFolder = fileURLToPath(new URL('./page/', import.meta.url))
 
 // Everything the page needs is in its folder; whatever somebody types into it can load or run nothing.
-const contentSecurityPolicy = [
+const contentSecurityPolicy = (connectTo: string[]): string => [
   "default-src 'none'",
   "script-src 'self'",
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self'",
-  "connect-src 'self'",
+  ["connect-src 'self'", ...connectTo].join(' '),
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Embedded mode only: the demo page at `/`. */
-export async function demoPage (app: FastifyInstance): Promise<void> {
-  app.addHook('onSend', async (_request, reply) => {
+export interface DemoPageOptions {
+  /** The nodes that the page connects to in turn. Default: the one that serves it. */
+  nodes?: () => readonly DemoNode[]
+}
+
+/** Embedded mode only: the demo page at `/`, and at `/nodes.json` what it may connect to. */
+export async function demoPage (app: FastifyInstance, { nodes = () => [] }: DemoPageOptions): Promise<void> {
+  app.addHook('onSend', async (request, reply) => {
     reply.headers({
-      'content-security-policy': contentSecurityPolicy,
+      'content-security-policy': contentSecurityPolicy(nodes().map(({ port }) => `ws://${cspHost(request)}:${port}`)),
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       // After an update of the gateway the next reload shows the new page.
       'cache-control': 'no-cache',
     })
   })
+  let pagesLoaded = 0
+  app.get('/nodes.json', async ({ socket }) => {
+    const all = nodes()
+    const own = all.findIndex(({ port }) => port === socket.localPort)
+    // Of tabs opened one after the other each starts on another node: the first on the one that it came from.
+    const first = all.length === 0 ? 0 : (Math.max(own, 0) + pagesLoaded++) % all.length
+    return { nodes: all, first }
+  })
   // A route a file instead of a wildcard: an unknown path stays the gateway's own 404.
   await app.register(fastifyStatic, { root: pageFolder, wildcard: false, decorateReply: false, cacheControl: false })
+}
+
+/**
+ * The host as the browser sees it: localhost, or an address in the local network. A policy cannot name an IPv6 address;
+ * there it is any host, at the nodes' ports.
+ */
+function cspHost ({ hostname }: FastifyRequest): string {
+  return /^[a-z0-9.-]+$/i.test(hostname) ? hostname : '*'
 }

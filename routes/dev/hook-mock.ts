@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import { DemoGroups } from './demo-groups.js'
-import { demoHooks, type AnsweredHook } from './demo-hooks.js'
+import { demoHooks, demoSecret, type AnsweredHook } from './demo-hooks.js'
 
 export interface HookMockOptions {
   host: string
@@ -15,10 +15,18 @@ export interface HookMockOptions {
   log: boolean
 }
 
+export interface HookMock {
+  url: string
+  close (): Promise<void>
+}
+
+/** The hooks of the demo tenant, for gateways on this machine. */
+export async function startDemoHooks (): Promise<HookMock> {
+  return await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false })
+}
+
 /** The demo tenant's hooks alone, at the root of a server of their own: for people who try their own gateway. */
-export async function startHookMock (
-  { host, port, secret, groups, log }: HookMockOptions
-): Promise<{ url: string, close (): Promise<void> }> {
+export async function startHookMock ({ host, port, secret, groups, log }: HookMockOptions): Promise<HookMock> {
   const app = Fastify({ logger: false, forceCloseConnections: true })
   await app.register(demoHooks, {
     secret,
