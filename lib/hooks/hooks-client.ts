@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { Breaker } from '../breaker/breaker.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageResponseSchema,
@@ -10,7 +11,6 @@ import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { Message } from '../protocol/message.js'
 import { encodeMessageRequest } from '../protocol/server-frame.js'
 import type { Tenants } from '../tenants/tenants.js'
-import { Breaker } from './breaker.js'
 import { ConcurrencyLimiter } from './concurrency-limiter.js'
 import { GroupMembers } from './group-members.js'
 import { HookFailure, type HookResult } from './hook-failure.js'

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mics/node/v1/node.proto.
  */
 export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0EiEKBWl0ZW1zGAEgAygLMhIubWljcy5ub2RlLnYxLkl0ZW0ikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiTwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQiNQoMTGlua1Jlc3BvbnNlEiUKB3Jlc3VsdHMYASADKAsyFC5taWNzLm5vZGUudjEuUmVzdWx0IkMKBlJlc3VsdBIKCgJpZBgBIAEoBBIPCgdtaXNzaW5nGAIgAygNEg0KBW1vdmVkGAMgAygNEg0KBWNvdW50GAQgASgNMlAKC05vZGVTZXJ2aWNlEkEKBExpbmsSGS5taWNzLm5vZGUudjEuTGlua1JlcXVlc3QaGi5taWNzLm5vZGUudjEuTGlua1Jlc3BvbnNlKAEwAWIGcHJvdG8z");
+  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIhwKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMIpIBCgRJdGVtEgoKAmlkGAEgASgEEigKB2RlbGl2ZXIYAiABKAsyFS5taWNzLm5vZGUudjEuRGVsaXZlckgAEiIKBGhvbGQYAyABKAsyEi5taWNzLm5vZGUudjEuSG9sZEgAEigKB2Fycml2YWwYBCABKAsyFS5taWNzLm5vZGUudjEuQXJyaXZhbEgAQgYKBGtpbmQiSQoHRGVsaXZlchIPCgdtZXNzYWdlGAEgASgMEhAKCHVzZXJfaWRzGAIgAygJEg4KBnNoYXJlZBgDIAMoDRILCgNzZXEYBCABKAQiMwoESG9sZBIrCghtZXNzYWdlcxgBIAMoCzIZLm1pY3Mubm9kZS52MS5IZWxkTWVzc2FnZSKVAQoLSGVsZE1lc3NhZ2USDwoHbWVzc2FnZRgBIAEoDBIPCgd1c2VyX2lkGAIgASgJEhEKCWRldmljZV9pZBgDIAEoCRIaChJhbnlfZGV2aWNlX2luc3RlYWQYBCABKAgSGAoQZXhjZXB0X2RldmljZV9pZBgFIAEoCRIOCgZ0dGxfbXMYBiABKAQSCwoDc2VxGAcgASgEIk8KB0Fycml2YWwSEQoJdGVuYW50X2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEg0KBW9yZGVyGAQgASgEIjUKDExpbmtSZXNwb25zZRIlCgdyZXN1bHRzGAEgAygLMhQubWljcy5ub2RlLnYxLlJlc3VsdCJDCgZSZXN1bHQSCgoCaWQYASABKAQSDwoHbWlzc2luZxgCIAMoDRINCgVtb3ZlZBgDIAMoDRINCgVjb3VudBgEIAEoDTJQCgtOb2RlU2VydmljZRJBCgRMaW5rEhkubWljcy5ub2RlLnYxLkxpbmtSZXF1ZXN0GhoubWljcy5ub2RlLnYxLkxpbmtSZXNwb25zZSgBMAFiBnByb3RvMw");
 
 /**
  * What was gathered for the peer in one turn.
@@ -22,9 +22,11 @@ export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
  */
 export type LinkRequest = Message<"mics.node.v1.LinkRequest"> & {
   /**
-   * @generated from field: repeated mics.node.v1.Item items = 1;
+   * Serialized Items: one that cannot be read spoils no other.
+   *
+   * @generated from field: repeated bytes items = 1;
    */
-  items: Item[];
+  items: Uint8Array[];
 };
 
 /**
@@ -234,6 +236,8 @@ export const ArrivalSchema: GenMessage<Arrival> = /*@__PURE__*/
   messageDesc(file_mics_node_v1_node, 5);
 
 /**
+ * The first of a stream has no results: it says that the stream was accepted.
+ *
  * @generated from message mics.node.v1.LinkResponse
  */
 export type LinkResponse = Message<"mics.node.v1.LinkResponse"> & {

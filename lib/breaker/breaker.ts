@@ -37,6 +37,11 @@ export class Breaker {
     })
   }
 
+  /** Whether the next call will be the one that decides. */
+  get isHalfOpen (): boolean {
+    return this.circuit.pendingClose
+  }
+
   /** Whether a call made now would be refused. */
   get refuses (): boolean {
     return !this.circuit.closed && !this.circuit.pendingClose
@@ -51,15 +56,25 @@ export class Breaker {
     if (++this.calls % CALLS_PER_ROTATION === 0) this.rotation.emit('rotate')
     try {
       const value = await this.circuit.fire(call) as T
-      this.failuresInRow = 0
+      this.succeeded()
       return value
     } catch (error) {
-      this.failuresInRow++
-      if (this.circuit.closed && this.failuresInRow >= threshold) {
-        (this.circuit as unknown as { options: CircuitBreaker.Options }).options.resetTimeout = openMs
-        this.circuit.open()
-      }
+      this.failed(threshold, openMs)
       throw error
+    }
+  }
+
+  /** Counts a success of something that is no call: a stream that brought an answer. */
+  succeeded (): void {
+    this.failuresInRow = 0
+  }
+
+  /** Counts a failure of something that is no call: a stream that broke. For the one call of half-open it is none. */
+  failed (threshold: number, openMs: number): void {
+    this.failuresInRow++
+    if (this.circuit.closed && this.failuresInRow >= threshold) {
+      (this.circuit as unknown as { options: CircuitBreaker.Options }).options.resetTimeout = openMs
+      this.circuit.open()
     }
   }
 

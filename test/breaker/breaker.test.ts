@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { Breaker, BreakerState } from '../../lib/hooks/breaker.js'
+import { Breaker, BreakerState } from '../../lib/breaker/breaker.js'
 
 const THRESHOLD = 3
 const OPEN_MS = 1000
@@ -144,6 +144,34 @@ t.test('calls that were under way when it opened end as they end', async t => {
   t.equal(await bad.outcome, 'broken')
   t.equal(it.breaker.refuses, true, 'a late success does not close it')
   t.same(it.states, [BreakerState.OPEN])
+})
+
+t.test('failures of what is no call count with those of calls, until a success', async t => {
+  const { breaker, fail, states } = trial()
+  await fail()
+  breaker.failed(THRESHOLD, OPEN_MS)
+  breaker.succeeded()
+  breaker.failed(THRESHOLD, OPEN_MS)
+  await fail()
+  t.equal(breaker.refuses, false)
+  breaker.failed(THRESHOLD, OPEN_MS)
+  t.equal(breaker.refuses, true)
+  t.same(states, [BreakerState.OPEN])
+})
+
+t.test('a half-open breaker says so, and what is no call does not decide for the one that does', async t => {
+  const { breaker, states } = await opened()
+  t.equal(breaker.isHalfOpen, false)
+  mock.timers.tick(OPEN_MS)
+  t.equal(breaker.isHalfOpen, true)
+  const trialCall = held(breaker)
+  t.equal(breaker.isHalfOpen, false, 'the one is on its way')
+  breaker.failed(THRESHOLD, OPEN_MS)
+  breaker.succeeded()
+  t.same(states, [BreakerState.OPEN, BreakerState.HALF_OPEN])
+  trialCall.succeed()
+  t.equal(await trialCall.outcome, 'fine')
+  t.equal(breaker.refuses, false)
 })
 
 t.test('a closed-down breaker refuses, tells nobody and leaves no timer that acts', async t => {
