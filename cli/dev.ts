@@ -1,26 +1,45 @@
 import { networkInterfaces } from 'node:os'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../lib/config/load-config.js'
+import { runDevCluster, type DevCluster } from './dev-cluster.js'
 import { withListenOptions, type ListenOptions } from './listen-options.js'
 import { runServer } from './run-server.js'
+
+const maxNodes = 9
+
+interface DevOptions extends ListenOptions {
+  nodes: number
+}
 
 export function devCommand (): Command {
   return new Command('dev')
     .description('run a gateway with a demo tenant and a chat page: nothing to install, nothing to configure')
     .option('-p, --port <number>', 'port to listen on; 0: any free one (PORT, default 8080)')
     .option('--host <address>', 'address to listen on (HOST, default 0.0.0.0)')
+    .option('-n, --nodes <number>', `nodes to run, 1 to ${maxNodes}; each further one listens on the next port`, parseNodes, 1)
     .addHelpText('after', `
 Everything is in memory: no Redis, no Kafka. Not for production; that is \`mics start\`.
+
+With --nodes 2 and more it is a cluster, a process a node, and the page connects to them in turn. That takes Redis:
+the one that REDIS_URL names, else redis-server where it is installed, started and stopped with the demo, else one
+that answers at 127.0.0.1:6379 and has an empty database.
 
 Examples:
   $ mics dev
   $ mics dev --port 9000
+  $ mics dev --nodes 3
   $ LOG_LEVEL=debug mics dev --host 127.0.0.1`)
-    .action(async (options: ListenOptions) => {
+    .action(async ({ nodes, ...options }: DevOptions) => {
       const env = withListenOptions(process.env, options)
-      const { url, closed } = await runServer(env, { embedded: true })
-      const { host } = loadConfig(env, { embedded: true })
-      process.stdout.write(`
+      if (nodes > 1) await runDevCluster(env, nodes, cluster => process.stdout.write(clusterBanner(cluster)))
+      else await runAlone(env)
+    })
+}
+
+async function runAlone (env: NodeJS.ProcessEnv): Promise<void> {
+  const { url, closed } = await runServer(env, { embedded: true })
+  const { host } = loadConfig(env, { embedded: true })
+  process.stdout.write(`
   MICS is running at ${url}
 
   Open it in two tabs and chat as two people. There is nothing to install or configure.
@@ -28,8 +47,29 @@ Examples:
 ${fromElsewhere(url, host, networkInterfaces()).map(line => `\n  ${line}`).join('')}
 
 `)
-      await closed
-    })
+  await closed
+}
+
+function clusterBanner ({ nodes, redis, host }: DevCluster): string {
+  const [{ url }] = nodes
+  return `
+  MICS is running as ${nodes.length} nodes
+
+${nodes.map(({ nodeId, url, pid }) => `    ${nodeId}  ${url}  pid ${pid}`).join('\n')}
+
+  Redis: ${redis}
+
+  Open ${url} in two tabs and chat as two people: each tab is on another node.
+  Stop a node with kill <pid>, or crash it with kill -9 <pid>: its people move on to the next, and it starts again after a while.
+  To stop all of it, press Ctrl-C.
+${fromElsewhere(url, host, networkInterfaces()).map(line => `\n  ${line}`).join('')}
+
+`
+}
+
+function parseNodes (text: string): number {
+  if (!/^[1-9]$/.test(text)) throw new InvalidArgumentError(`It takes a whole number from 1 to ${maxNodes}.`)
+  return Number(text)
 }
 
 /** What to know where other machines reach the demo, which asks nobody for a password; no lines where they do not. */

@@ -6,6 +6,14 @@ export const exitConfiguration = 2
 /** Anything else went wrong. */
 export const exitFailure = 1
 
+/** What its user can put right; the message says how. */
+export class CommandError extends Error {
+  constructor (readonly code: string, message: string) {
+    super(message)
+    this.name = 'CommandError'
+  }
+}
+
 /** What the address to listen on is set with, for messages. */
 export interface ListenSettings {
   port: string
@@ -40,6 +48,7 @@ export function describeFailure (
     ].join('\n')
     return { text, exitCode: exitConfiguration }
   }
+  if (error instanceof CommandError) return { text: error.message, exitCode: exitFailure }
   const listening = listenProblem(error, settings)
   if (listening !== undefined) return { text: listening, exitCode: exitFailure }
   return { text: error instanceof Error ? error.stack ?? error.message : String(error), exitCode: exitFailure }

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
+import { reachableHost } from '../../lib/config/reachable-host.js'
 import { DemoGroups } from './demo-groups.js'
 import { demoHooks, demoSecret, type AnsweredHook } from './demo-hooks.js'
 
@@ -35,10 +36,8 @@ export async function startHookMock ({ host, port, secret, groups, log }: HookMo
   })
   await app.listen({ host, port })
   const bound = app.server.address() as AddressInfo
-  // A wildcard address is no place to call; the loopback of its family always is.
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
   return {
-    url: `http://${reachable}:${bound.port}`,
+    url: `http://${reachableHost(host)}:${bound.port}`,
     close: () => app.close(),
   }
 }
