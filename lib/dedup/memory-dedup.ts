@@ -1,10 +1,6 @@
-import { crc32 } from 'node:zlib'
-import { createHash } from 'node:crypto'
 import type { Message } from '../protocol/message.js'
 import { DEDUP_WINDOW_MS, type Dedup, type FirstOutcome, type Reservation, type Reserved } from './dedup.js'
-
-/** Longer ids are remembered by their hash, so that an entry has a bounded size. */
-const MAX_KEY_LENGTH = 256
+import { fingerprintOf, keyOf } from './message-identity.js'
 
 interface InFlight extends Reserved {
   waiting: Array<(outcome: FirstOutcome) => void>
@@ -84,6 +80,14 @@ export class MemoryDedup implements Dedup {
     this.settle(reserved, { sent: false, reason })
   }
 
+  /** Ends a reservation: whoever waits for its outcome learns it. Nothing is remembered. */
+  settle (reserved: Reserved, outcome: FirstOutcome): void {
+    const ofTenant = this.inFlight.get(reserved.tenantId)
+    ofTenant?.delete(reserved.key)
+    if (ofTenant?.size === 0) this.inFlight.delete(reserved.tenantId)
+    for (const resolve of (reserved as InFlight).waiting) resolve(outcome)
+  }
+
   /** Drops what has expired. */
   sweep (): void {
     const now = this.now()
@@ -104,13 +108,6 @@ export class MemoryDedup implements Dedup {
 
   private now (): number {
     return this.clock() - this.startedAt
-  }
-
-  private settle (reserved: Reserved, outcome: FirstOutcome): void {
-    const ofTenant = this.inFlight.get(reserved.tenantId)
-    ofTenant?.delete(reserved.key)
-    if (ofTenant?.size === 0) this.inFlight.delete(reserved.tenantId)
-    for (const resolve of (reserved as InFlight).waiting) resolve(outcome)
   }
 
   private makeRoom (sent: Map<string, Remembered>): void {
@@ -136,18 +133,4 @@ export class MemoryDedup implements Dedup {
       if (expiresAt > now) this.forgottenEarly++
     }
   }
-}
-
-/** Joined, not concatenated: that makes a flat string, a third smaller than a rope. */
-function keyOf (message: Message): string {
-  const key = [message.userId, message.deviceId, message.msgId].join('\0')
-  return key.length <= MAX_KEY_LENGTH ? key : createHash('sha256').update(key).digest('base64')
-}
-
-/**
- * What makes two messages the same: type, recipient and body. Not the timestamp, which a client may set anew when it
- * sends again. A checksum, not the content: a client that reuses an id can only fool itself.
- */
-function fingerprintOf ({ msgType, toUserId, groupId, msgBody }: Message): number {
-  return crc32(`${msgType}\0${toUserId}\0${groupId}\0${msgBody.length}`, crc32(msgBody)) | 0
 }

@@ -1,11 +1,14 @@
-/** Tokens that come back at a steady rate up to one second's worth, so that a burst of a second's load passes. */
+/**
+ * Tokens that come back at a steady rate up to one second's worth, so that a burst of a second's load passes; but
+ * always up to one, so that a rate below one a second lets something through.
+ */
 export class TokenBucket {
   private tokens: number
   private refilledAt: number
 
-  /** @param rate tokens a second, at least 1 */
+  /** @param rate tokens a second, above 0 */
   constructor (rate: number, private readonly now: () => number) {
-    this.tokens = rate
+    this.tokens = Math.max(rate, 1)
     this.refilledAt = now()
   }
 
@@ -14,7 +17,7 @@ export class TokenBucket {
     const now = this.now()
     // A clock set back must not take tokens away.
     const elapsedMs = Math.max(now - this.refilledAt, 0)
-    this.tokens = Math.min(this.tokens + elapsedMs * rate / 1000, rate)
+    this.tokens = Math.min(this.tokens + elapsedMs * rate / 1000, Math.max(rate, 1))
     this.refilledAt = now
     if (this.tokens < 1) return false
     this.tokens--
