@@ -14,6 +14,7 @@ export default [
         location: 'readonly',
         sessionStorage: 'readonly',
         WebSocket: 'readonly',
+        fetch: 'readonly',
         TextEncoder: 'readonly',
         TextDecoder: 'readonly',
         crypto: 'readonly',

@@ -1,18 +1,14 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { loadConfig } from '../../lib/config/load-config.js'
 import { startServer } from '../../server.js'
 import { launchChromium } from '../helpers/chromium.js'
+import { exactly, People, Person, screenshots } from './people.js'
 
 /*
  * The demo page in a real browser against the whole gateway in embedded mode. Each test makes up its own people, so
  * that none finds what another left behind.
  */
-
-const screenshots = join(process.cwd(), '.tap', 'screenshots')
-mkdirSync(screenshots, { recursive: true })
 
 const server = await startServer({
   config: loadConfig({ PORT: '0', LOG_LEVEL: 'silent' }, { embedded: true }),
@@ -25,68 +21,11 @@ t.teardown(async () => {
   await server.close()
 })
 
-/** Everything the browser complained about, on any page. */
-const complaints: string[] = []
-
-class Person {
-  constructor (readonly name: string, readonly page: Page) {}
-
-  static async join (
-    name: string, { to = '', ...options }: { to?: string } & BrowserContextOptions = {}
-  ): Promise<Person> {
-    const context = await browser.newContext({ viewport: { width: 1320, height: 800 }, ...options })
-    const page = await context.newPage()
-    page.setDefaultTimeout(10_000)
-    page.on('console', message => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(`${name}: ${message.text()}`)
-    })
-    page.on('pageerror', error => complaints.push(`${name}: ${error.stack}`))
-    await page.goto(`${server.url}/?${new URLSearchParams({ user: name, to })}`)
-    const person = new Person(name, page)
-    await person.isConnected()
-    return person
-  }
-
-  async isConnected (): Promise<void> {
-    await this.page.getByTestId('conn-state').filter({ hasText: exactly('connected') }).waitFor()
-  }
-
-  async open (conversation: string): Promise<void> {
-    await this.page.getByTestId(`conversation-${conversation}`).getByRole('button').click()
-    await this.page.getByTestId('chat-title').filter({ hasText: exactly(conversation) }).waitFor()
-  }
-
-  async write (text: string): Promise<Locator> {
-    await this.page.getByTestId('text').fill(text)
-    await this.page.getByTestId('text').press('Enter')
-    return this.message(text)
-  }
-
-  /** The row of a message in the open conversation, once it is there. */
-  async message (text: string): Promise<Locator> {
-    const row = this.page.getByTestId('messages').locator('.message').filter({ hasText: text })
-    await row.waitFor()
-    return row
-  }
-
-  /** Resolves when the message's ack line reads like this. */
-  async ack (text: string, expected: string | RegExp): Promise<void> {
-    const row = await this.message(text)
-    await row.locator('.ack').filter({ hasText: exactly(expected) }).waitFor()
-  }
-
-  async shows (name: string): Promise<void> {
-    await this.page.screenshot({ path: join(screenshots, `${name}.png`) })
-  }
-
-  async leave (): Promise<void> {
-    await this.page.context().close()
-  }
-}
+const people = new People(browser, server.url)
 
 t.test('two people chat one to one and see their acks', async t => {
-  const alice = await Person.join('alice', { to: 'bob' })
-  const bob = await Person.join('bob', { to: 'alice' })
+  const alice = await people.join('alice', { to: 'bob' })
+  const bob = await people.join('bob', { to: 'alice' })
   await alice.write('Hello Bob, <b>is this on?</b> ✓ 你好')
   await alice.ack('Hello Bob', '✓ sent')
   const received = await bob.message('Hello Bob')
@@ -95,6 +34,7 @@ t.test('two people chat one to one and see their acks', async t => {
   await bob.ack('Loud and clear', '✓ sent')
   await alice.message('Loud and clear')
   t.match(await alice.page.getByTestId('conn-detail').textContent(), /^node \S+ · trace \S+$/)
+  t.ok(await alice.page.getByTestId('nodes').isHidden(), 'a single node is nothing to choose from')
   await alice.write('this is forbidden')
   await alice.ack('this is forbidden', 'failed: forbidden word')
 
@@ -110,7 +50,7 @@ t.test('two people chat one to one and see their acks', async t => {
 })
 
 t.test('a group conversation reaches its members and counts what is unread', async t => {
-  const [alice, bob, dave] = await Promise.all(['alice', 'bob', 'dave'].map(name => Person.join(name)))
+  const [alice, bob, dave] = await Promise.all(['alice', 'bob', 'dave'].map(name => people.join(name)))
   await alice.open('lobby')
   await bob.open('team')
   await dave.open('lobby')
@@ -127,8 +67,8 @@ t.test('a group conversation reaches its members and counts what is unread', asy
 })
 
 t.test('a message sent again under its id is acked as a duplicate and arrives once', async t => {
-  const erin = await Person.join('erin', { to: 'frank' })
-  const frank = await Person.join('frank', { to: 'erin' })
+  const erin = await people.join('erin', { to: 'frank' })
+  const frank = await people.join('frank', { to: 'erin' })
   await erin.write('before it')
   await erin.ack('before it', '✓ sent')
   const sent = await erin.write('only once')
@@ -147,8 +87,8 @@ t.test('a message sent again under its id is acked as a duplicate and arrives on
 })
 
 t.test('what is written to somebody who is offline waits and arrives when they come back', async t => {
-  const gina = await Person.join('gina', { to: 'hugo' })
-  const hugo = await Person.join('hugo', { to: 'gina' })
+  const gina = await people.join('gina', { to: 'hugo' })
+  const hugo = await people.join('hugo', { to: 'gina' })
   await hugo.page.getByTestId('toggle-online').click()
   await hugo.page.getByTestId('conn-state').filter({ hasText: exactly('offline') }).waitFor()
   await hugo.shows('offline')
@@ -173,8 +113,8 @@ t.test('what is written to somebody who is offline waits and arrives when they c
 })
 
 t.test('the same person in a second tab sees what the first one writes, and gets what others write', async t => {
-  const ivan = await Person.join('ivan', { to: 'judy' })
-  const judy = await Person.join('judy', { to: 'ivan' })
+  const ivan = await people.join('ivan', { to: 'judy' })
+  const judy = await people.join('judy', { to: 'ivan' })
   const [page] = await Promise.all([ivan.page.context().waitForEvent('page'), ivan.page.getByTestId('open-same').click()])
   const second = new Person('ivan', page)
   await second.isConnected()
@@ -190,7 +130,7 @@ t.test('the same person in a second tab sees what the first one writes, and gets
 })
 
 t.test('the link opens a tab as somebody else who can answer', async t => {
-  const alice = await Person.join('alice')
+  const alice = await people.join('alice')
   const [page] = await Promise.all([
     alice.page.context().waitForEvent('page'), alice.page.getByTestId('open-other').click(),
   ])
@@ -205,7 +145,7 @@ t.test('the link opens a tab as somebody else who can answer', async t => {
 })
 
 t.test('a connection that is taken over by the same device stays closed', async t => {
-  const kim = await Person.join('kim')
+  const kim = await people.join('kim')
   const device = await kim.page.evaluate("sessionStorage.getItem('mics.device')")
   const again = await kim.page.context().newPage()
   await again.addInitScript(`sessionStorage.setItem('mics.device', '${device}')`)
@@ -217,8 +157,8 @@ t.test('a connection that is taken over by the same device stays closed', async 
 })
 
 t.test('a lost connection is made again, and what had no ack goes out again', async t => {
-  const lena = await Person.join('lena', { to: 'mia' })
-  const mia = await Person.join('mia', { to: 'lena' })
+  const lena = await people.join('lena', { to: 'mia' })
+  const mia = await people.join('mia', { to: 'lena' })
   await lena.page.routeWebSocket(/\/ws/, route => { route.close({ code: 1012, reason: 'test' }) })
   // From here on every new connection breaks; the standing one goes by hand.
   await lena.page.getByTestId('toggle-online').click()
@@ -238,7 +178,7 @@ t.test('a lost connection is made again, and what had no ack goes out again', as
 
 t.test('on a phone one column fits, and every view is a tap away', async t => {
   const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
-  const alice = await Person.join('alice', { ...phone, to: 'bob' })
+  const alice = await people.join('alice', { ...phone, to: 'bob' })
   await alice.write(`a long word ${'x'.repeat(120)} does not widen the page`)
   await alice.message('a long word')
   for (const view of ['chat', 'list', 'frames']) {
@@ -293,7 +233,7 @@ t.test('a person picks a name, and the tab remembers it', async t => {
 })
 
 t.test('the browser had nothing to complain about', async t => {
-  t.same(complaints, [])
+  t.same(people.complaints, [])
 })
 
 /** Until it succeeds, three times at most. */
@@ -305,9 +245,4 @@ async function retry (attempt: () => Promise<void>): Promise<void> {
       if (left === 0) throw error
     }
   }
-}
-
-/** `hasText` alone looks for a part of the text. */
-function exactly (text: string | RegExp): RegExp {
-  return text instanceof RegExp ? text : new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
 }

@@ -4,6 +4,7 @@ import { byId, element, paintAvatar } from './dom.js'
 import { FrameLog } from './frame-log.js'
 import { deviceId, forgetName, isName, rememberName, rememberedName } from './identity.js'
 import { MessageList } from './message-list.js'
+import { Nodes } from './nodes.js'
 
 const contacts = ['alice', 'bob', 'carol']
 const groups = { lobby: 'alice, bob, carol and everybody who signed in', team: 'alice, bob and carol' }
@@ -11,6 +12,7 @@ const groups = { lobby: 'alice, bob, carol and everybody who signed in', team: '
 /** The timer that counts the seconds to the next attempt down. */
 let countdown
 
+const nodes = await Nodes.load()
 const query = new URLSearchParams(location.search)
 const name = rememberedName(query)
 if (name === '') signIn()
@@ -42,15 +44,22 @@ function chatAs (me, to) {
   const connection = new Connection({
     userId: me,
     deviceId: deviceId(),
+    nodes,
     onTraffic: entry => frameLog.add(entry),
     onState: state => {
       showState(state)
+      showNode()
       if (state.name === 'connected') chat.resendUnacked()
       render()
     },
     onFrame: frame => chat.receive(frame),
   })
-  const chat = new Chat({ userId: me, send: frame => connection.send(frame), changed: () => render() })
+  const chat = new Chat({
+    userId: me,
+    send: frame => connection.send(frame),
+    node: () => nodes.current,
+    changed: () => render(),
+  })
   const messageList = new MessageList({ sendAgain: (entry, key) => chat.sendAgain(entry, key) })
 
   for (const group of Object.keys(groups)) chat.conversation(true, group)
@@ -90,6 +99,9 @@ function chatAs (me, to) {
   const other = me === 'bob' ? 'alice' : 'bob'
   linkTo(byId('open-other'), other, me, `Open a second tab as ${other} ↗`)
 
+  for (const { nodeId } of nodes.all) byId('nodes').append(nodeButton(nodeId, () => connection.moveTo(nodeId)))
+  byId('nodes').hidden = byId('nodes-tip').hidden = nodes.all.length === 0
+
   wireComposer(chat)
   byId('to-form').onsubmit = event => {
     event.preventDefault()
@@ -127,6 +139,20 @@ function chatAs (me, to) {
     render()
   }
   connection.open()
+}
+
+function nodeButton (nodeId, onclick) {
+  const button = element('button', '', nodeId)
+  button.type = 'button'
+  button.dataset.node = nodeId
+  button.title = `Connect to ${nodeId}`
+  button.onclick = onclick
+  return button
+}
+
+/** The one connected to, or else the next to be tried. */
+function showNode () {
+  for (const button of byId('nodes').children) button.ariaCurrent = String(button.dataset.node === nodes.current)
 }
 
 function linkTo (link, user, to, text) {

@@ -14,6 +14,7 @@ const maxUnacked = 200
  * @property {number} at Unix milliseconds.
  * @property {'received' | 'synced' | 'pending' | 'sent' | 'failed'} state synced: written by this person elsewhere.
  * @property {string} detail What the ack said besides.
+ * @property {string} node The node that brought it, or that acked it; empty where there is only one.
  * @property {object} [request] What was sent, to send exactly that again.
  */
 
@@ -24,14 +25,19 @@ export class Chat {
   selected = ''
   #userId
   #send
+  #node
   #changed
   /** Own messages without an ack, oldest first: all of them go out again after a reconnect. */
   #unacked = new Map()
 
-  /** @param {{ userId: string, send: (frame: object) => boolean, changed: (key: string) => void }} options */
-  constructor ({ userId, send, changed }) {
+  /**
+   * @param {{ userId: string, send: (frame: object) => boolean, node: () => string,
+   *   changed: (key: string) => void }} options
+   */
+  constructor ({ userId, send, node, changed }) {
     this.#userId = userId
     this.#send = send
+    this.#node = node
     this.#changed = changed
   }
 
@@ -67,7 +73,8 @@ export class Chat {
       timestampMs: Date.now(),
     }
     const { msgId, timestampMs } = request
-    this.#add(key, { msgId, own: true, from: this.#userId, text, at: timestampMs, state: 'pending', detail: '', request })
+    const entry = { msgId, own: true, from: this.#userId, text, at: timestampMs, state: 'pending', detail: '', node: '' }
+    this.#add(key, { ...entry, request })
     this.#sendEntry(this.conversations.get(key).entries.at(-1), key)
     return true
   }
@@ -76,6 +83,7 @@ export class Chat {
   sendAgain (entry, key) {
     entry.state = 'pending'
     entry.detail = ''
+    entry.node = ''
     this.#sendEntry(entry, key)
     this.#changed(key)
   }
@@ -101,6 +109,7 @@ export class Chat {
     this.#unacked.delete(ack.msgId)
     const { entry, key } = waiting
     entry.state = ack.status === AckStatus.SENT ? 'sent' : 'failed'
+    entry.node = this.#node()
     entry.detail = [ack.reason, ...offlineDetails(ack)].filter(part => part !== '').join(' · ')
     this.#changed(key)
   }
@@ -117,6 +126,7 @@ export class Chat {
       at: Number(message.timestampMs),
       state: own ? 'synced' : 'received',
       detail: '',
+      node: this.#node(),
     })
   }
 

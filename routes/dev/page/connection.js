@@ -9,7 +9,8 @@ const stableAfterMs = 10_000
 const silenceLimitMs = 25_000
 
 /**
- * One person's connection to the gateway, kept up for as long as the close codes allow.
+ * One person's connection to the gateway, kept up for as long as the close codes allow. After a connection has ended
+ * it is the next node's turn.
  *
  * @typedef {{ name: 'offline' }
  *   | { name: 'connecting' }
@@ -23,6 +24,7 @@ export class Connection {
   state = { name: 'offline' }
   #userId
   #deviceId
+  #nodes
   #on
   #socket
   #attempt = 0
@@ -32,15 +34,17 @@ export class Connection {
   #worker
 
   /**
-   * @param {{ userId: string, deviceId: string,
+   * @param {{ userId: string, deviceId: string, nodes: import('./nodes.js').Nodes,
    *   onState: (state: State) => void,
    *   onFrame: (frame: import('./frames.js').Frame) => void,
-   *   onTraffic: (entry: { direction: 'in' | 'out' | 'note', frame?: any, text?: string, size?: number }) => void
+   *   onTraffic: (entry: { direction: 'in' | 'out' | 'note', frame?: any, text?: string, size?: number,
+   *     node: string }) => void
    * }} options onTraffic sees everything that crosses the wire, except the token.
    */
-  constructor ({ userId, deviceId, onState, onFrame, onTraffic }) {
+  constructor ({ userId, deviceId, nodes, onState, onFrame, onTraffic }) {
     this.#userId = userId
     this.#deviceId = deviceId
+    this.#nodes = nodes
     this.#on = { state: onState, frame: onFrame, traffic: onTraffic }
   }
 
@@ -48,13 +52,13 @@ export class Connection {
   open () {
     if (this.state.name === 'connecting' || this.state.name === 'connected') return
     clearTimeout(this.#retryTimer)
+    // Kept while offline: by then the node that it was loaded from may be gone.
     this.#worker ??= this.#startHeartbeat()
     this.#become({ name: 'connecting' })
 
-    const url = new URL('/ws', location.href)
-    url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
+    const { url } = this.#nodes
     url.search = new URLSearchParams({ tenantId: 'demo', deviceId: this.#deviceId }).toString()
-    this.#on.traffic({ direction: 'note', text: `connecting to ${url.pathname}${url.search}` })
+    this.#note(`connecting to ${url.pathname}${url.search}`)
 
     // The token travels as a subprotocol, which stays out of access logs where a query string would not.
     const token = base64url(`valid:${this.#userId}`)
@@ -70,10 +74,17 @@ export class Connection {
   close () {
     clearTimeout(this.#retryTimer)
     this.#attempt = 0
-    this.#worker?.terminate()
-    this.#worker = undefined
     this.#dropSocket(1000)
+    this.#nodes.next()
     this.#become({ name: 'offline' })
+  }
+
+  /** Connects to that node now, and leaves the one it is connected to. */
+  moveTo (nodeId) {
+    if (this.state.nodeId === nodeId) return
+    this.close()
+    this.#nodes.choose(nodeId)
+    this.open()
   }
 
   /** @returns {boolean} whether the frame went out; only a connection that is acknowledged takes any. */
@@ -81,7 +92,7 @@ export class Connection {
     if (this.state.name !== 'connected') return false
     const bytes = encodeClientFrame(frame)
     this.#socket.send(bytes)
-    this.#on.traffic({ direction: 'out', frame, size: bytes.length })
+    this.#traffic({ direction: 'out', frame, size: bytes.length })
     return true
   }
 
@@ -92,10 +103,10 @@ export class Connection {
     try {
       frame = decodeServerFrame(bytes)
     } catch (error) {
-      this.#on.traffic({ direction: 'note', text: `a frame that is no ServerFrame: ${error.message}`, size: bytes.length })
+      this.#note(`a frame that is no ServerFrame: ${error.message}`, bytes.length)
       return
     }
-    this.#on.traffic({ direction: 'in', frame, size: bytes.length })
+    this.#traffic({ direction: 'in', frame, size: bytes.length })
     if (frame === undefined) return
     if (frame.case === 'connectAck') {
       this.#connectedAt = Date.now()
@@ -108,7 +119,8 @@ export class Connection {
     this.#socket = undefined
     const { meaning, reconnect } = explainClose(code)
     const reason = explanation(meaning, closeReason)
-    this.#on.traffic({ direction: 'note', text: `closed with ${code}: ${reason}` })
+    this.#note(`closed with ${code}: ${reason}`)
+    this.#nodes.next()
     if (!reconnect) {
       this.#become({ name: 'closed', code, reason })
       return
@@ -144,7 +156,15 @@ export class Connection {
     if (socket === undefined) return
     socket.onmessage = socket.onclose = null
     socket.close(code)
-    this.#on.traffic({ direction: 'note', text: 'closed by this page' })
+    this.#note('closed by this page')
+  }
+
+  #note (text, size) {
+    this.#traffic({ direction: 'note', text, size })
+  }
+
+  #traffic (entry) {
+    this.#on.traffic({ ...entry, node: this.#nodes.current })
   }
 
   #become (state) {

@@ -19,9 +19,9 @@ export class FrameLog {
    * One row, at the end.
    *
    * @param {{ direction: 'in' | 'out' | 'note', frame?: import('./frames.js').Frame, text?: string,
-   *   size?: number }} entry
+   *   size?: number, node: string }} entry node: the one at the other end; empty where there is only one
    */
-  add ({ direction, frame, text, size }) {
+  add ({ direction, frame, text, size, node }) {
     const follow = isScrolledDown(this.#list)
     const kind = frame === undefined ? '' : snakeCase(frame.case)
     const row = element('li', `frame ${direction}`,
@@ -29,6 +29,7 @@ export class FrameLog {
         element('span', 'direction', arrows[direction]),
         element('strong', '', kind || (direction === 'note' ? '' : 'unknown frame')),
         element('span', 'size', size === undefined ? '' : `${size} B`),
+        element('span', 'node', node),
         element('time', '', clock(Date.now(), true))),
       element('code', '', frame === undefined ? text ?? '' : describe(frame.value)))
     row.classList.toggle('heartbeat', kind.startsWith('heartbeat'))

@@ -46,7 +46,7 @@ export class MessageList {
     row.dataset.from = entry.from
     if (group && !entry.own && previous?.from !== entry.from) row.append(element('span', 'from', entry.from))
     row.append(element('p', 'bubble', entry.text))
-    const meta = element('div', 'meta', element('time', '', clock(entry.at)))
+    const meta = element('div', 'meta', element('time', '', clock(entry.at)), element('span', 'via', via(entry)))
     if (entry.own) {
       meta.append(element('span', 'ack'))
       if (entry.request !== undefined) {
@@ -65,6 +65,7 @@ export class MessageList {
     row.dataset.state = entry.state
     row.dataset.connected = String(connected)
     row.querySelector('.ack').textContent = stateText(entry, connected)
+    row.querySelector('.via').textContent = via(entry)
     const again = row.querySelector('.again')
     if (again === null) return
     again.hidden = entry.state === 'pending' || !connected
@@ -82,6 +83,10 @@ export class MessageList {
         'Nothing here since this page was loaded: the gateway keeps no history.'))
     }
   }
+}
+
+function via ({ node }) {
+  return node === '' ? '' : `via ${node}`
 }
 
 function stateText ({ state, detail }, connected) {
