@@ -36,7 +36,7 @@ export function meansUnavailable (error: unknown): boolean {
 
 /** Whether Redis does not know the hash of a script. */
 export function meansUnknownScript (error: unknown): boolean {
-  return isReply(error) && error.message.startsWith('NOSCRIPT')
+  return error instanceof Error && isReply(error) && error.message.startsWith('NOSCRIPT')
 }
 
 /** The error without the command that ioredis attaches to it: its arguments may be the password. */
@@ -46,6 +46,6 @@ export function withoutCommand (error: unknown): unknown {
 }
 
 /** Whether Redis itself answered with it. */
-function isReply (error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError'
+function isReply ({ name }: Error): boolean {
+  return name === 'ReplyError'
 }

@@ -55,7 +55,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   private readonly beingAsked = new Set<Redis>()
   private readonly timer: NodeJS.Timeout
   private downAt: number | undefined = performance.now()
-  /** Whether all masters have been asked once: only then is one that is not known a new one. */
+  /** Whether all masters have been asked once: only from then on is one that is not known a new one. */
   private isAcquainted = false
   private isClosed = false
   private lastError: unknown
@@ -68,7 +68,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.probes = new InFlight(timeoutMs)
     this.client = createRedisClient(parsed, timeoutMs, name)
     this.client.on('error', error => { this.lastError = withoutCommand(error) })
-    this.client.on('ready', () => { this.becomeAcquainted() })
+    this.client.on('ready', () => { this.probe() })
     this.client.on('close', () => this.lost())
     this.client.on('end', () => this.revive())
     if (this.client instanceof Cluster) this.followNodes(this.client)
@@ -165,17 +165,14 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     cluster.on('-node', (node: Redis) => this.silent(masterName(cluster, node)))
   }
 
-  private async becomeAcquainted (): Promise<void> {
-    await this.probe()
-    this.isAcquainted ||= this.isUp
-  }
-
   /** Asks every master, and forgets those that are none any more. */
   private async probe (): Promise<void> {
     if (this.client.status !== 'ready') return
     const names = allMasters(this.client)
     for (const name of this.masters.keys()) if (!names.has(name)) this.masters.delete(name)
     await Promise.all(connectedMasters(this.client).map(async ([name, master]) => await this.ask(name, master)))
+    this.isAcquainted ||= this.isAnyServing
+    this.judge()
   }
 
   private async ask (name: string, master: Redis): Promise<void> {
@@ -220,10 +217,13 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     for (const name of this.masters.keys()) this.silent(name)
   }
 
+  private get isAnyServing (): boolean {
+    return [...this.masters.values()].some(({ isServing }) => isServing)
+  }
+
   private judge (): void {
-    const serves = !this.isClosed && [...this.masters.values()].some(({ isServing }) => isServing)
-    if (!serves) this.goDown()
-    else if (!this.isUp) {
+    if (!this.isAnyServing || this.isClosed) this.goDown()
+    else if (!this.isUp && this.isAcquainted) {
       this.downAt = undefined
       this.emit('up')
     }

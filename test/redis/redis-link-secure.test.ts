@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { RedisLink } from '../../lib/redis/redis-link.js'
+import { connectLink } from '../helpers/redis-link.js'
+import { freePort, withRedis } from '../helpers/redis-server.js'
+
+async function problem (url: string): Promise<string> {
+  return await new RedisLink({ url, timeoutMs: 1000 }).connect(500).then(() => 'connected', error => error.message)
+}
+
+t.test('user and password of an ACL are presented, percent-decoded, and never told', async t => {
+  const server = await withRedis(t, { args: ['--user', 'default', 'off', '--user', 'mics', 'on', '>p@ss:/#%', '~*', '+@all'] })
+  const place = `127.0.0.1:${server.port}`
+  const link = await connectLink(t, `redis://mics:p%40ss%3A%2F%23%25@${place}`)
+  t.equal(await link.run('test', async redis => await redis.call('ACL', 'WHOAMI')), 'mics')
+
+  const wrong = await problem(`redis://mics:hunter2@${place}`)
+  t.match(wrong, /^REDIS_URL: .*WRONGPASS/)
+  t.notMatch(wrong, 'hunter2')
+  t.match(await problem(`redis://${place}`), /NOAUTH/)
+})
+
+t.test('a password without a user is that of the default user', async t => {
+  const server = await withRedis(t, { args: ['--requirepass', 'secret'] })
+  const link = await connectLink(t, `redis://:secret@127.0.0.1:${server.port}/3`)
+  const clients = String(await link.run('test', async redis => await redis.call('CLIENT', 'INFO')))
+  t.match(clients, /name=mics .* db=3 /)
+})
+
+t.test('a user that may not ask for INFO is told at once what it needs', async t => {
+  const server = await withRedis(t, { args: ['--user', 'mics', 'on', '>x', '~*', '+@all', '-info'] })
+  t.match(await problem(`redis://mics:x@127.0.0.1:${server.port}`), /NOPERM.*info/)
+})
+
+t.test('when a connection breaks, the next one signs in again', async t => {
+  const server = await withRedis(t, { args: ['--requirepass', 'secret'] })
+  const link = await connectLink(t, `redis://:secret@127.0.0.1:${server.port}`)
+  const restarted = once(link, 'restarted')
+  await server.restart()
+  await restarted
+  t.equal(await link.run('test', async redis => await redis.ping()), 'PONG')
+})
+
+/** A key and a certificate for 127.0.0.1 and localhost that signs itself. */
+function certificate (t: Test): { key: string, cert: string } {
+  const folder = t.testdir({})
+  const [key, cert] = ['key.pem', 'cert.pem'].map(name => join(folder, name))
+  const { status, stderr } = spawnSync('openssl', [
+    'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
+    '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost',
+  ], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`openssl made no certificate: ${stderr}`)
+  return { key, cert }
+}
+
+/** A program that connects where the CA is trusted, and prints what `PING` answers. */
+const program = `
+import { RedisLink } from './lib/redis/redis-link.ts'
+const link = new RedisLink({ url: process.argv[1], timeoutMs: 5000 })
+await link.connect(10000)
+console.log(await link.run('test', redis => redis.ping()))
+await link.close()
+`
+
+t.test('TLS connects where the certificate is trusted, by NODE_EXTRA_CA_CERTS for a private CA, and only there', async t => {
+  const { key, cert } = certificate(t)
+  const tlsPort = await freePort()
+  await withRedis(t, {
+    args: ['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no', '--requirepass', 'x'],
+  })
+  t.match(await problem(`rediss://:x@127.0.0.1:${tlsPort}`), /self-signed certificate/)
+
+  // Node reads the variable when a process starts.
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const { stdout, stderr } = spawnSync(process.execPath, [
+      '--import', 'tsx', '--input-type=module', '-e', program, `rediss://:x@${host}:${tlsPort}`,
+    ], { encoding: 'utf8', env: { ...process.env, NODE_EXTRA_CA_CERTS: cert } })
+    t.equal(stdout, 'PONG\n', stderr)
+  }
+})
