@@ -34,10 +34,8 @@ export const leasesKey = '{mics:nodes}:leases'
 /** Hash: member → what the others know of it. */
 export const memberInfoKey = '{mics:nodes}:info'
 
-/** String: who removes what a dead member has left behind. */
-export function burialKey (memberKey: string): string {
-  return `{mics:nodes}:burial:${part(memberKey)}`
-}
+/** Sorted set: member that is gone → when somebody else may be chosen to remove what it has left behind. */
+export const deadMembersKey = '{mics:nodes}:dead'
 
 /** Set: the users a member has registered something for. */
 export function memberUsersKey (memberKey: string): string {
