@@ -6,11 +6,15 @@ import type { TenantPlaces } from './tenant-places.js'
 export class MemoryTenantPlaces implements TenantPlaces {
   /** Places taken here. */
   private readonly held = new Map<string, number>()
+  /** The member as which they were written. */
+  private memberKey: string
 
   constructor (
     private readonly store: Pick<MemoryStore, 'connections'>,
     private readonly directory: Pick<NodeDirectory, 'self' | 'members'>
-  ) {}
+  ) {
+    this.memberKey = directory.self.key
+  }
 
   take (tenantId: string, limit: number): boolean {
     const held = this.held.get(tenantId) ?? 0
@@ -25,7 +29,9 @@ export class MemoryTenantPlaces implements TenantPlaces {
   }
 
   async assert (): Promise<void> {
-    for (const [tenantId, held] of this.held) this.say(tenantId, held)
+    await this.bury(this.memberKey, this.held.keys())
+    this.memberKey = this.directory.self.key
+    for (const [tenantId, held] of this.held) this.write(tenantId, this.memberKey, held)
   }
 
   async bury (memberKey: string, tenantIds: Iterable<string>): Promise<void> {
@@ -37,15 +43,17 @@ export class MemoryTenantPlaces implements TenantPlaces {
     if (counts === undefined) return 0
     let sum = 0
     for (const { key } of this.directory.members()) {
-      if (key !== this.directory.self.key) sum += counts.get(key) ?? 0
+      if (key !== this.memberKey) sum += counts.get(key) ?? 0
     }
     return sum
   }
 
   private say (tenantId: string, held: number): void {
+    // A node becomes a member when it joins, and what it has under another name it moves with `assert`.
+    if (this.held.size === 0) this.memberKey = this.directory.self.key
     if (held > 0) this.held.set(tenantId, held)
     else this.held.delete(tenantId)
-    this.write(tenantId, this.directory.self.key, held)
+    this.write(tenantId, this.memberKey, held)
   }
 
   private write (tenantId: string, memberKey: string, count: number): void {

@@ -41,9 +41,15 @@ class Places {
   said: number | undefined = 0
   /** The member under which it was told. */
   saidAs: string | undefined
+  /** Redis may have forgotten since. */
+  mustSayAgain = false
   waiting: Waiting[] = []
   /** The calls that are being made: one after the other, so that no count overtakes a newer one. */
   running: Promise<void> | undefined
+
+  get isSettled (): boolean {
+    return this.waiting.length === 0 && this.said === this.held && !this.mustSayAgain
+  }
 }
 
 /**
@@ -56,7 +62,7 @@ class Places {
  * written with the next change, and when the link is up again.
  */
 export class RedisTenantPlaces implements TenantPlaces {
-  /** Places given or refused by this node's own count. */
+  /** Places given without knowing how many the other members have. */
   degraded = 0
   private readonly tenants = new Map<string, Places>()
   /** To be looked at when the turn of the event loop ends. */
@@ -102,7 +108,7 @@ export class RedisTenantPlaces implements TenantPlaces {
     const all = [...this.tenants]
     for (let start = 0; start < all.length; start += CHUNK) {
       await Promise.all(all.slice(start, start + CHUNK).map(async ([tenantId, places]) => {
-        places.said = undefined
+        places.mustSayAgain = true
         await this.run(tenantId, places)
       }))
     }
@@ -123,8 +129,8 @@ export class RedisTenantPlaces implements TenantPlaces {
   }
 
   private takeLocally (places: Places, limit: number): boolean {
-    this.degraded++
     if (places.held >= limit) return false
+    this.degraded++
     places.held++
     return true
   }
@@ -152,15 +158,17 @@ export class RedisTenantPlaces implements TenantPlaces {
 
   /** Asks and writes until nothing is left to do. Rejects where Redis does not know the count now. */
   private run (tenantId: string, places: Places): Promise<void> {
-    places.running ??= this.work(tenantId, places)
-    return places.running
+    if (places.running === undefined && !places.isSettled) places.running = this.work(tenantId, places)
+    if (places.running !== undefined) return places.running
+    if (places.held === 0) this.tenants.delete(tenantId)
+    return Promise.resolve()
   }
 
   private async work (tenantId: string, places: Places): Promise<void> {
     let failure: unknown
-    for (;;) {
+    while (!places.isSettled) {
       if (places.waiting.length > 0) failure = await this.ask(tenantId, places)
-      else if (places.said !== places.held && failure === undefined) failure = await this.write(tenantId, places)
+      else if (failure === undefined) failure = await this.write(tenantId, places)
       else break
     }
     places.running = undefined
@@ -195,6 +203,7 @@ export class RedisTenantPlaces implements TenantPlaces {
     const { key } = this.directory.self
     const { held, saidAs } = places
     const hash = connectionsKey(tenantId)
+    places.mustSayAgain = false
     try {
       await this.link.run('tenant places', redis => Promise.all([
         held > 0 ? redis.hset(hash, key, held) : redis.hdel(hash, key),
