@@ -99,7 +99,7 @@ function chatAs (me, to) {
   const other = me === 'bob' ? 'alice' : 'bob'
   linkTo(byId('open-other'), other, me, `Open a second tab as ${other} ↗`)
 
-  for (const { nodeId } of nodes.all) byId('nodes').append(nodeButton(nodeId, () => connection.moveTo(nodeId)))
+  for (const { nodeId } of nodes.all) byId('node-buttons').append(nodeButton(nodeId, () => connection.moveTo(nodeId)))
   byId('nodes').hidden = byId('nodes-tip').hidden = nodes.all.length === 0
 
   wireComposer(chat)
@@ -142,8 +142,9 @@ function chatAs (me, to) {
 }
 
 function nodeButton (nodeId, onclick) {
-  const button = element('button', '', nodeId)
+  const button = element('button', '', nodeId.replace('node-', ''))
   button.type = 'button'
+  button.ariaLabel = nodeId
   button.dataset.node = nodeId
   button.title = `Connect to ${nodeId}`
   button.onclick = onclick
@@ -152,7 +153,7 @@ function nodeButton (nodeId, onclick) {
 
 /** The one connected to, or else the next to be tried. */
 function showNode () {
-  for (const button of byId('nodes').children) button.ariaCurrent = String(button.dataset.node === nodes.current)
+  for (const button of byId('node-buttons').children) button.ariaCurrent = String(button.dataset.node === nodes.current)
 }
 
 function linkTo (link, user, to, text) {
