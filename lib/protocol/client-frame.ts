@@ -66,6 +66,14 @@ export function decodeClientFrame (frame: Buffer): Message | HeartbeatPing | nul
   return ping === null ? message : new HeartbeatPing(ping)
 }
 
+/** Decodes a bare MessageRequest, as peers send it; null for what is none. `msgBody` shares memory with `bytes`. */
+export function decodeMessageRequest (bytes: Buffer): Message | null {
+  const reader = new WireReader(bytes)
+  const message = emptyMessage()
+  readMessage(reader, message)
+  return reader.failed ? null : message
+}
+
 function readMessage (reader: WireReader, message: Message): void {
   while (reader.pos < reader.end) {
     const tag = reader.tag()

@@ -5,6 +5,7 @@ import {
   MESSAGE_DEVICE_ID, MESSAGE_GROUP_ID, MESSAGE_MSG_BODY, MESSAGE_MSG_ID, MESSAGE_MSG_TYPE, MESSAGE_TENANT_ID,
   MESSAGE_TIMESTAMP_MS, MESSAGE_TO_USER_ID, MESSAGE_USER_ID,
 } from './message-tags.js'
+import { WireReader } from './wire.js'
 import {
   bytesSize, int32Size, int64Size, stringSize, uint32Size, varintSize,
   writeBytes, writeInt32, writeInt64, writeString, writeUint32, writeVarint,
@@ -64,6 +65,17 @@ export function encodeDelivery (message: Message): Buffer {
   return full(out, writeMessage(out, pos, message))
 }
 
+/** The bare MessageRequest in a frame that `encodeDelivery` made: a view, nothing is encoded or copied. */
+export function messageIn (frame: Buffer): Buffer {
+  const reader = new WireReader(frame)
+  const length = frame[1]
+  reader.pos = length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10
+  reader.tag()
+  reader.enter()
+  reader.tag()
+  return reader.view()
+}
+
 /** The frame that answers a message. */
 export function encodeAck (ack: Ack): Buffer {
   const ackLength = stringSize(ack.msgId) +
@@ -119,7 +131,8 @@ export function encodeMessageRequest (message: Message): Buffer {
   return full(out, writeMessage(out, 0, message))
 }
 
-function messageSize (message: Message): number {
+/** Bytes of a message as a bare MessageRequest. */
+export function messageSize (message: Message): number {
   return stringSize(message.tenantId) +
     stringSize(message.userId) +
     stringSize(message.deviceId) +

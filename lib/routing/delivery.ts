@@ -1,5 +1,5 @@
 import type { Message } from '../protocol/message.js'
-import { encodeDelivery } from '../protocol/server-frame.js'
+import { encodeDelivery, messageIn } from '../protocol/server-frame.js'
 
 /** One message on its way to all who receive it: the frame is encoded once and shared between their sockets. */
 export class Delivery {
@@ -13,6 +13,11 @@ export class Delivery {
   get frame (): Buffer {
     this.encoded ??= encodeDelivery(this.message)
     return this.encoded
+  }
+
+  /** The bare MessageRequest, for peers: a view into the frame, so that a message is encoded once for all. */
+  get encodedMessage (): Buffer {
+    return messageIn(this.frame)
   }
 
   /** Makes the message fit to be kept: its body is a view of what it was received in, which would be kept with it. */

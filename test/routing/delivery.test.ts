@@ -1,6 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import t from 'tap'
 import { ServerFrameSchema, type MessageDelivery } from '../../lib/gen/mics/message/v1/message_pb.js'
+import { encodeMessageRequest } from '../../lib/protocol/server-frame.js'
 import { Delivery } from '../../lib/routing/delivery.js'
 import { aMessage } from '../helpers/message.js'
 
@@ -19,6 +20,17 @@ t.test('the frame is encoded once for all who receive it', t => {
   const delivery = new Delivery(aMessage(), 1)
   t.equal(delivery.frame, delivery.frame)
   t.equal(delivered(delivery.frame), 'hello')
+  t.end()
+})
+
+t.test('what peers get is the message as the frame has it, in the same memory', t => {
+  // Lengths at which the headers inside and outside of the frame change their size.
+  for (const length of [0, 5, 40, 60, 80, 120, 200, 16_380, 65_500, 70_000, 3_000_000]) {
+    const delivery = new Delivery(aMessage({ msgBody: Buffer.alloc(length, 'x') }), 1)
+    const { encodedMessage } = delivery
+    t.ok(encodedMessage.equals(encodeMessageRequest(delivery.message)), `${length} bytes`)
+    t.equal(encodedMessage.buffer, delivery.frame.buffer)
+  }
   t.end()
 })
 

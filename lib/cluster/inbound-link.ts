@@ -1,0 +1,152 @@
+import { create } from '@bufbuild/protobuf'
+import { ResultSchema, type HeldMessage, type LinkRequest, type Result } from '../gen/mics/node/v1/node_pb.js'
+import type { OfflineEntry } from '../offline/offline-entry.js'
+import { decodeMessageRequest } from '../protocol/client-frame.js'
+import { Delivery } from '../routing/delivery.js'
+import { decodeItem, type Deliver, type Item } from './item-codec.js'
+import { MAX_UNANSWERED } from './node-rpc-limits.js'
+import { Outbox } from './outbox.js'
+import type { PeerService } from './peers.js'
+import type { SeenItems } from './seen-items.js'
+
+const NOBODY: ReadonlySet<string> = new Set()
+
+/** Items in progress for one peer. More it may not have unanswered, and what it gave up may go on here for a while. */
+const MAX_UNFINISHED = 4 * MAX_UNANSWERED
+
+export interface InboundLinkDeps {
+  service: PeerService
+  seen: SeenItems
+  /** Unix milliseconds. */
+  now: () => number
+  /** An item that cannot be understood, or that could not be done. It is answered as if it had reached nobody. */
+  onFault: (kind: Item['kind'], error: unknown) => void
+  /** An item that had come before. */
+  onRepeated: () => void
+}
+
+/** One stream from a peer: does what its items say, each once, and answers. */
+export class InboundLink {
+  readonly outbox = new Outbox()
+  /** Items of this stream that take their time. */
+  private unfinished = 0
+  private readonly onFinished: Array<() => void> = []
+
+  /** @param from the peer's member key */
+  constructor (private readonly from: string, private readonly deps: InboundLinkDeps) {}
+
+  /** Reads until the peer has no more to say, or nobody listens any more. Never rejects. */
+  async read (requests: AsyncIterable<LinkRequest>): Promise<void> {
+    const { outbox } = this
+    try {
+      for await (const { items } of requests) {
+        if (outbox.isEnded) return
+        const results: Result[] = []
+        for (const bytes of items) {
+          const result = this.process(bytes)
+          if (result !== undefined) results.push(result)
+        }
+        outbox.push(results)
+        await outbox.room()
+      }
+      await this.finish()
+    } catch (error) {
+      outbox.end(error as Error)
+    }
+  }
+
+  /** Ends the stream when what is in progress has been answered. */
+  async finish (): Promise<void> {
+    if (this.unfinished > 0) await new Promise<void>(resolve => this.onFinished.push(resolve))
+    this.outbox.end()
+  }
+
+  /** The answer, where it is known at once. */
+  private process (bytes: Uint8Array): Result | undefined {
+    const { seen, onFault, onRepeated } = this.deps
+    const item = decodeItem(bytes)
+    if (item === undefined) {
+      onFault('malformed', new Error('an item without an id'))
+      return undefined
+    }
+    const known = seen.find(item.id, this.outbox)
+    if (known !== undefined) {
+      onRepeated()
+      return known === 'in_progress' ? undefined : known
+    }
+    if (item.kind === 'hold' || item.kind === 'arrive') {
+      this.begin(item)
+      return undefined
+    }
+    const result = answer(item.id)
+    try {
+      if (item.kind === 'malformed') throw new Error('an item of no kind that is known here')
+      this.deliver(item.deliver, result)
+    } catch (error) {
+      result.failed = true
+      onFault(item.kind, error)
+    }
+    seen.remember(item.id, result)
+    return result
+  }
+
+  private deliver ({ message: bytes, userIds, shared, seq }: Deliver, result: Result): void {
+    const message = decodeMessageRequest(bytes)
+    if (message === null) throw new Error('not a message')
+    const sharedIds = shared.length === 0 ? NOBODY : new Set(shared.map(position => userIds[position]))
+    const { missing, moved, devices } = this.deps.service.deliver(new Delivery(message, seq), userIds, sharedIds)
+    result.missing = positionsOf(missing, userIds)
+    result.moved = positionsOf(moved, userIds)
+    result.count = devices
+  }
+
+  private begin (item: Item & { kind: 'hold' | 'arrive' }): void {
+    const { seen, onFault } = this.deps
+    const result = answer(item.id)
+    seen.begin(item.id, this.outbox)
+    this.unfinished++
+    this.runSlow(item, result).catch(error => {
+      result.failed = true
+      onFault(item.kind, error)
+    }).finally(() => {
+      seen.finish(result)
+      if (--this.unfinished === 0) for (const resolve of this.onFinished.splice(0)) resolve()
+    })
+  }
+
+  private async runSlow (item: Item & { kind: 'hold' | 'arrive' }, result: Result): Promise<void> {
+    const { service, now, seen } = this.deps
+    if (seen.unfinished > MAX_UNFINISHED) throw new Error('more at once than a peer may ask for')
+    if (item.kind === 'hold') {
+      result.count = await service.hold(item.messages.map(message => offlineEntry(message, now())))
+    } else {
+      const { tenantId, userId, deviceId, order } = item.arrival
+      await service.arrive(this.from, { tenantId, userId, deviceId, order: Number(order) })
+    }
+  }
+}
+
+function answer (id: number): Result {
+  return create(ResultSchema, { id: BigInt(id) })
+}
+
+function positionsOf (some: readonly string[], userIds: readonly string[]): number[] {
+  if (some.length === 0) return []
+  const positions = new Map(userIds.map((userId, position) => [userId, position]))
+  return some.map(userId => positions.get(userId)).filter(position => position !== undefined)
+}
+
+function offlineEntry (held: HeldMessage, now: number): OfflineEntry {
+  const { message: bytes, userId, deviceId, anyDeviceInstead, exceptDeviceId, ttlMs, seq } = held
+  const message = decodeMessageRequest(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  if (message === null) throw new Error('not a message')
+  return {
+    tenantId: message.tenantId,
+    userId,
+    deviceId,
+    delivery: new Delivery(message, Number(seq)),
+    expiresAt: now + Number(ttlMs),
+    anyDeviceInstead,
+    exceptDeviceId: exceptDeviceId === '' ? undefined : exceptDeviceId,
+  }
+}

@@ -1,0 +1,217 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  createServer, constants, type Http2Server, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session,
+} from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError, createConnectRouter, type HandlerContext } from '@connectrpc/connect'
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import { LinkResponseSchema, NodeService, type LinkRequest, type LinkResponse } from '../gen/mics/node/v1/node_pb.js'
+import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
+import type { Member, NodeDirectory } from '../node-directory/node-directory.js'
+import { InboundLink } from './inbound-link.js'
+import { maxLinkBytes } from './node-rpc-limits.js'
+import type { PeerService } from './peers.js'
+import { SeenItems } from './seen-items.js'
+
+/** Milliseconds without a sign of life until a connection counts as dead. Peers ping when they have nothing to say. */
+const SILENCE_MS = 10_000
+
+/** Milliseconds in which a fresh connection must show the token. */
+const AUTHORIZATION_MS = 10_000
+
+/** Milliseconds for what is in progress to end, when the server closes. */
+const CLOSE_MS = 1000
+
+/** A peer has one connection and one stream; a second of each while it reconnects. */
+const MAX_STREAMS_PER_SESSION = 4
+const MAX_CONNECTIONS = 1024
+
+/** Bytes that a peer may send ahead: small enough to be nothing, large enough not to wait for the network. */
+const WINDOW_BYTES = 1024 * 1024
+
+export interface PeerServerDeps {
+  /** What a peer must present. Without one the server does not start. */
+  token: string
+  directory: Pick<NodeDirectory, 'self' | 'get' | 'on' | 'off'>
+  service: PeerService
+  maxMessageBytes: number
+  log: { warn: LogLine }
+  throttledLog: ThrottledLog
+  /** Unix milliseconds. */
+  now?: () => number
+}
+
+/** What is known of a peer: what it has asked for, and the stream on which it asks now. */
+interface Caller {
+  seen: SeenItems
+  link?: InboundLink
+}
+
+/** Answers the peers: HTTP/2 cleartext on its own port. What they say goes to the PeerService and nowhere else. */
+export class PeerServer {
+  /** Requests turned away: with no token or a wrong one, or meant for another member. */
+  unauthorized = 0
+  misdirected = 0
+  /** Items that came again, and items that could not be understood or done. */
+  repeated = 0
+  faults = 0
+  private readonly http: Http2Server
+  private readonly expected: Buffer
+  private readonly callers = new Map<string, Caller>()
+  private readonly links = new Set<InboundLink>()
+  private readonly sessions = new Map<ServerHttp2Session, NodeJS.Timeout>()
+  private isClosing = false
+
+  constructor (private readonly deps: PeerServerDeps) {
+    this.expected = sha256(`Bearer ${deps.token}`)
+    this.http = createServer({
+      settings: { maxConcurrentStreams: MAX_STREAMS_PER_SESSION, initialWindowSize: WINDOW_BYTES, enablePush: false },
+    })
+    this.http.maxConnections = MAX_CONNECTIONS
+    this.http.setTimeout(SILENCE_MS)
+    this.http.on('session', session => this.onSession(session))
+    const handle = this.handler()
+    this.http.on('request', (request, response) => {
+      if (this.isAuthorized(request)) handle(request, response)
+      else this.turnAway(request, response)
+    })
+    deps.directory.on('left', this.onLeft)
+  }
+
+  /** The port it listens on. Rejects when that cannot be had, or without a token. */
+  async listen (host: string, port: number): Promise<number> {
+    if (this.deps.token === '') throw new Error('no token to know peers by: set CLUSTER_GRPC_TOKEN, the same on all nodes')
+    this.http.listen(port, host)
+    await once(this.http, 'listening')
+    return (this.http.address() as AddressInfo).port
+  }
+
+  /** Takes no more, answers what is in progress, for a second at most, and ends all connections. */
+  async close (): Promise<void> {
+    if (this.isClosing) return
+    this.isClosing = true
+    this.deps.directory.off('left', this.onLeft)
+    const closed = this.http.listening ? new Promise<void>(resolve => this.http.close(() => resolve())) : undefined
+    const force = setTimeout(() => {
+      for (const session of this.sessions.keys()) session.destroy()
+    }, CLOSE_MS)
+    for (const link of this.links) link.finish()
+    for (const session of this.sessions.keys()) session.close()
+    await closed
+    clearTimeout(force)
+  }
+
+  /** connectNodeAdapter, but that it has a log for what a broken connection leaves to say instead of the console. */
+  private handler (): (request: Http2ServerRequest, response: Http2ServerResponse) => void {
+    const { handlers: [handler] } = createConnectRouter({
+      grpc: false,
+      grpcWeb: false,
+      acceptCompression: [],
+      readMaxBytes: maxLinkBytes(this.deps.maxMessageBytes),
+    }).service(NodeService, { link: (requests, context) => this.link(requests, context) })
+    return (request, response) => {
+      if (request.url !== handler.requestPath) {
+        response.writeHead(404).end()
+        return
+      }
+      handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+        .then(universal => universalResponseToNodeResponse(universal, response))
+        .catch(err => this.deps.throttledLog.log('node rpc stream', this.deps.log.warn, { err }, 'the stream of a peer broke'))
+    }
+  }
+
+  private onSession (session: ServerHttp2Session): void {
+    session.setLocalWindowSize(WINDOW_BYTES)
+    const timer = setTimeout(() => session.destroy(), AUTHORIZATION_MS).unref()
+    this.sessions.set(session, timer)
+    // What goes wrong on a connection is seen by its streams, and by the peer.
+    session.on('error', () => {})
+    session.once('close', () => {
+      clearTimeout(timer)
+      this.sessions.delete(session)
+    })
+  }
+
+  /** Hashes are compared, so that neither length nor content shows in the time it takes. */
+  private isAuthorized (request: Http2ServerRequest): boolean {
+    const isAuthorized = timingSafeEqual(sha256(request.headers.authorization ?? ''), this.expected)
+    const { session } = request.stream
+    if (isAuthorized && session !== undefined) clearTimeout(this.sessions.get(session as ServerHttp2Session))
+    return isAuthorized
+  }
+
+  /** Nothing it sends is read, and its connection ends. */
+  private turnAway (request: Http2ServerRequest, response: Http2ServerResponse): void {
+    this.unauthorized++
+    const { throttledLog, log } = this.deps
+    throttledLog.log('node rpc token', log.warn, { remoteAddress: request.socket.remoteAddress },
+      'a request to the node RPC without the right token: CLUSTER_GRPC_TOKEN must be the same on all nodes')
+    const { stream } = response
+    const { session } = stream
+    stream.respond({ [constants.HTTP2_HEADER_STATUS]: 401 }, { endStream: true })
+    stream.close(constants.NGHTTP2_NO_ERROR)
+    session?.close()
+  }
+
+  private async * link (requests: AsyncIterable<LinkRequest>, context: HandlerContext): AsyncIterable<LinkResponse> {
+    const { self } = this.deps.directory
+    const to = context.requestHeader.get('mics-to')
+    const from = context.requestHeader.get('mics-from')
+    if (to !== self.key) {
+      this.misdirected++
+      throw new ConnectError(`this is not ${to}`, Code.FailedPrecondition)
+    }
+    if (from === null || from === '') throw new ConnectError('mics-from is missing', Code.InvalidArgument)
+    if (this.isClosing) throw new ConnectError('this node is closing', Code.Unavailable)
+    const caller = this.caller(from)
+    const link = this.open(from, caller)
+    context.signal.addEventListener('abort', () => link.outbox.end())
+    try {
+      // So that the peer knows that its stream was accepted.
+      yield create(LinkResponseSchema)
+      link.read(requests)
+      yield * link.outbox
+    } finally {
+      link.outbox.end()
+      this.links.delete(link)
+      if (caller.link === link) caller.link = undefined
+      // Whoever is no member is remembered no longer than its stream.
+      const isForgotten = caller.link === undefined && this.deps.directory.get(from) === undefined
+      if (isForgotten && this.callers.get(from) === caller) this.callers.delete(from)
+    }
+  }
+
+  private caller (from: string): Caller {
+    let caller = this.callers.get(from)
+    if (caller === undefined) this.callers.set(from, caller = { seen: new SeenItems() })
+    return caller
+  }
+
+  /** A peer has one stream. What an older one still brings, the newer brings again. */
+  private open (from: string, caller: Caller): InboundLink {
+    const { service, throttledLog, log, now = Date.now } = this.deps
+    caller.link?.outbox.end()
+    caller.link = new InboundLink(from, {
+      service,
+      seen: caller.seen,
+      now,
+      onRepeated: () => { this.repeated++ },
+      onFault: (kind, err) => {
+        this.faults++
+        throttledLog.log(`node rpc item ${from} ${kind}`, log.warn, { err, peer: from, kind }, 'an item of a peer failed')
+      },
+    })
+    this.links.add(caller.link)
+    return caller.link
+  }
+
+  private readonly onLeft = ({ key }: Member): void => {
+    this.callers.delete(key)
+  }
+}
+
+function sha256 (text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
