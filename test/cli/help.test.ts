@@ -29,6 +29,9 @@ t.test('so is anything else that a command does not take', async t => {
   const wrong: [string[], RegExp][] = [
     [['start', 'extra'], /too many arguments/],
     [['dev', 'extra'], /too many arguments/],
+    [['dev', '--nodes', '0'], /It takes a whole number from 1 to 9/],
+    [['dev', '--nodes', '10'], /It takes a whole number from 1 to 9/],
+    [['dev', '--nodes', 'two'], /It takes a whole number from 1 to 9/],
     [['config', 'check', '--josn'], /unknown option '--josn'/],
     [['hook', 'mock', '--port', 'x'], /It takes a whole number/],
   ]
