@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import type { Redis, RedisOptions } from 'ioredis'
-import { maskUrl } from './effective-config.js'
+import { maskRedisUrl } from '../lib/redis/redis-url.js'
 import { CommandError } from './failure.js'
 import { freePorts } from './free-ports.js'
 
@@ -48,7 +48,7 @@ export interface DevRedisOptions {
 export async function openDevRedis (
   { env, redisUrl, foundAt = { host: '127.0.0.1', port: 6379 } }: DevRedisOptions
 ): Promise<DevRedis> {
-  if (redisUrl !== '') return notOurs(redisUrl, `${maskUrl(redisUrl)}, as configured`)
+  if (redisUrl !== '') return notOurs(redisUrl, `${maskRedisUrl(redisUrl)}, as configured`)
   const started = await startRedis(env)
   if (started !== undefined) return started
   const where = `${foundAt.host}:${foundAt.port}`

@@ -1,6 +1,7 @@
 import { environmentVariables, type EnvironmentVariable } from '../lib/config/environment.js'
 import type { GatewayConfig, TenantConfig, TenantSettings } from '../lib/config/gateway-config.js'
 import { isSet } from '../lib/config/load-config.js'
+import { maskRedisUrl } from '../lib/redis/redis-url.js'
 import { Tenant } from '../lib/tenants/tenant.js'
 import { noTenantsWarning } from '../lib/tenants/tenants-file.js'
 
@@ -75,15 +76,6 @@ function unsignableTenants (config: GatewayConfig, tenants: TenantConfig[]): str
     .map(({ id }) => `tenant ${id} has no secret but its hooks must be signed: none of its clients can connect; set its secret`)
 }
 
-/** A URL without what only its owner may see: password, and query, which may hold one. */
-export function maskUrl (text: string): string {
-  if (!URL.canParse(text)) return mask
-  const url = new URL(text)
-  if (url.password !== '') url.password = mask
-  if (url.search !== '') url.search = mask
-  return url.href
-}
-
 function masked (secret: string): Masked {
   return secret === '' ? 'none' : 'set'
 }
@@ -110,5 +102,5 @@ function shown (variable: EnvironmentVariable, config: GatewayConfig, source: st
   }
   const value = config[variable.field]
   if (!variable.secret || value === '') return value
-  return variable.type === 'text' && variable.format === 'redis' ? maskUrl(String(value)) : mask
+  return variable.type === 'text' && variable.format === 'redis' ? maskRedisUrl(String(value)) : mask
 }

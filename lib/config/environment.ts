@@ -118,7 +118,7 @@ const textTakes: Record<TextFormat, string> = {
   host: 'a host name or an IP address',
   'base-url': 'an http or https URL without credentials, query or fragment',
   path: 'the path of a file',
-  redis: 'host:port, or a URL such as redis://:password@host:6379/0 (rediss for TLS)',
+  redis: 'host:port, or a URL such as redis://:password@host:6379/0; redis-sentinel:// and redis-cluster:// too, rediss for TLS',
   kafka: 'host:port, several separated by commas',
   token: '1 to 1024 printable ASCII characters without spaces',
 }

@@ -11,7 +11,7 @@ t.test('the effective configuration is a table with secrets masked', async t => 
   const { stdout, stderr, exitCode } = await mics(['config', 'check'], {
     ...tenants,
     PORT: '9000',
-    REDIS__CONNECTION: 'redis://user:hunter2@redis:6379/1?password=hunter2',
+    REDIS__CONNECTION: 'redis://user:hunter2@redis:6379/1',
     CLUSTER_GRPC_TOKEN: 'hunter2',
   })
   t.equal(exitCode, 0)
@@ -20,12 +20,22 @@ t.test('the effective configuration is a table with secrets masked', async t => 
   t.match(stdout, /^DRAIN_TIMEOUT_SECONDS +10 +\(default\)$/m)
   t.match(stdout, /^TENANT_HOOK_SECRETS +\*\*\*\* +\(environment\)$/m)
   t.match(stdout, /^CLUSTER_GRPC_TOKEN +\*\*\*\* +\(environment\)$/m)
-  t.match(stdout, /^REDIS__CONNECTION +redis:\/\/user:\*\*\*\*@redis:6379\/1\?\*\*\*\* +\(environment\)$/m)
+  t.match(stdout, /^REDIS__CONNECTION +redis:\/\/user:\*\*\*\*@redis:6379\/1 +\(environment\)$/m)
   t.match(stdout, /^KAFKA__BOOTSTRAP_SERVERS +- +\(default\)$/m)
   t.notMatch(stdout, /^(REDIS_URL|KAFKA_BROKERS) /m, 'one name a setting')
   t.match(stdout, /^Tenants: 2\n {2}acme +http:\/\/hooks\.acme\.example:8081 +secret: set +hook concurrency: 32$/m)
   t.match(stdout, /^ {2}globex +https:\/\/globex\.example +secret: none/m)
   t.notMatch(stdout, 'hunter2')
+})
+
+t.test('a URL of Sentinel or of a Redis Cluster is shown without its passwords', async t => {
+  const shown = async (url: string): Promise<string | undefined> => {
+    const { stdout } = await mics(['config', 'check'], { ...tenants, CLUSTER_GRPC_TOKEN: 'hunter2', REDIS_URL: url })
+    return /^REDIS_URL +(\S+)/m.exec(stdout)?.[1]
+  }
+  t.equal(await shown('rediss-cluster://user:hunter2@a:7000,b'), 'rediss-cluster://user:****@a:7000,b')
+  t.equal(await shown('redis-sentinel://:hunter2@a,b?sentinelPassword=hunter2#main'),
+    'redis-sentinel://:****@a,b?sentinelPassword=****#main')
 })
 
 t.test('--json prints the same for programs', async t => {

@@ -118,30 +118,36 @@ t.test('texts are taken where they have the right form', async t => {
   const good: [string, string][] = [
     ['NODE_ID', 'node-1.eu_2'], ['HOST', '::'], ['HOST', '127.0.0.1'], ['HOST', 'localhost'], ['LOG_LEVEL', 'silent'],
     ['PUBLIC_ENDPOINT', 'http://10.0.0.1:8081'], ['CLUSTER_GRPC_TOKEN', 'abc/+=~!'],
-    ['REDIS_URL', 'rediss://user:p%40ss@redis.example:6380/2'], ['KAFKA_BROKERS', 'a:9092,[::1]:9093'],
+    ['REDIS_URL', 'rediss://user:p%40ss@redis.example:6380/2'], ['REDIS_URL', 'redis-sentinel://:x@a:26379,[::1]/1#main'],
+    ['REDIS_URL', 'rediss-cluster://a:7000,b:7001'], ['REDIS_URL', '[::1]:6380'], ['KAFKA_BROKERS', 'a:9092,[::1]:9093'],
   ]
-  for (const [name, value] of good) t.strictSame(problems({ ...tenants, [name]: value }), [], `${name}=${value}`)
+  for (const [name, value] of good) {
+    t.strictSame(problems({ ...tenants, CLUSTER_GRPC_TOKEN: 'x', [name]: value }), [], `${name}=${value}`)
+  }
 
   const bad: [string, string][] = [
     ['NODE_ID', 'two words'], ['HOST', 'http://x'], ['LOG_LEVEL', 'loud'], ['PUBLIC_ENDPOINT', '10.0.0.1:8081'],
     ['PUBLIC_ENDPOINT', 'http://user:pass@x'], ['REDIS_URL', 'http://x'], ['REDIS_URL', 'redis:6379,password=x'],
-    ['REDIS_URL', 'redis://x/db'], ['REDIS_URL', 'redis:99999'], ['KAFKA_BROKERS', 'a:9092,'], ['KAFKA_BROKERS', 'a:0'],
+    ['REDIS_URL', 'redis://x/db'], ['REDIS_URL', 'redis:99999'], ['REDIS_URL', 'redis://a,b'],
+    ['REDIS_URL', 'redis-sentinel://a'], ['KAFKA_BROKERS', 'a:9092,'], ['KAFKA_BROKERS', 'a:0'],
     ['CLUSTER_GRPC_TOKEN', 'two words'], ['CLUSTER_GRPC_TOKEN', 'token\n'],
   ]
   for (const [name, value] of bad) {
-    t.match(problems({ ...tenants, [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
+    t.match(problems({ ...tenants, CLUSTER_GRPC_TOKEN: 'x', [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
   }
 })
 
 t.test('Redis and Kafka have two names each', async t => {
-  t.equal(load({ REDIS__CONNECTION: 'redis:6380' }).redisUrl, 'redis://redis:6380')
-  t.equal(load({ REDIS_URL: 'redis' }).redisUrl, 'redis://redis:6379')
-  t.equal(load({ REDIS_URL: 'redis://:x@redis:6379/1' }).redisUrl, 'redis://:x@redis:6379/1')
+  const token = { CLUSTER_GRPC_TOKEN: 'x' }
+  t.equal(load({ ...token, REDIS__CONNECTION: 'redis:6380' }).redisUrl, 'redis://redis:6380')
+  t.equal(load({ ...token, REDIS_URL: 'redis' }).redisUrl, 'redis://redis:6379')
+  t.equal(load({ ...token, REDIS_URL: '[::1]' }).redisUrl, 'redis://[::1]:6379')
+  t.equal(load({ ...token, REDIS_URL: 'redis://:x@redis:6379/1' }).redisUrl, 'redis://:x@redis:6379/1')
   t.equal(load({ KAFKA__BOOTSTRAP_SERVERS: 'a:1, b' }).kafkaBrokers, 'a:1,b:9092')
   t.equal(load({ KAFKA_BROKERS: 'a:1' }).kafkaBrokers, 'a:1')
 
-  t.equal(load({ REDIS__CONNECTION: 'redis:6379', REDIS_URL: 'redis://redis:6379' }).redisUrl, 'redis://redis:6379', 'both alike')
-  t.strictSame(problems({ ...tenants, REDIS__CONNECTION: 'one:6379', REDIS_URL: 'redis://:secret@two', KAFKA__BOOTSTRAP_SERVERS: 'a', KAFKA_BROKERS: 'b' }), [
+  t.equal(load({ ...token, REDIS__CONNECTION: 'redis:6379', REDIS_URL: 'redis://redis:6379' }).redisUrl, 'redis://redis:6379', 'both alike')
+  t.strictSame(problems({ ...tenants, ...token, REDIS__CONNECTION: 'one:6379', REDIS_URL: 'redis://:secret@two', KAFKA__BOOTSTRAP_SERVERS: 'a', KAFKA_BROKERS: 'b' }), [
     'REDIS__CONNECTION: REDIS_URL has a different value, and they are two names of one setting; set only one of them',
     'KAFKA__BOOTSTRAP_SERVERS: KAFKA_BROKERS has a different value, and they are two names of one setting; set only one of them',
   ])
@@ -251,6 +257,8 @@ t.test('no message repeats a secret', async t => {
     { TENANT_AUTH_MAP: `{"acme":"http://user:${secret}@hook"}` },
     { PUBLIC_ENDPOINT: `http://user:${secret}@hook` },
     { REDIS_URL: `redis://:${secret}@@:x` },
+    { REDIS_URL: `redis-cluster://:${secret}@a,b:x` },
+    { REDIS_URL: `redis-sentinel://:${secret}@a?sentinelPassword=${secret}` },
     { REDIS_URL: `redis:6379,password=${secret}` },
     { REDIS_URL: 'redis://a', REDIS__CONNECTION: `redis://:${secret}@a` },
     { CLUSTER_GRPC_TOKEN: `${secret} ` + ' x' },
