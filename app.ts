@@ -10,9 +10,16 @@ import hooksClient from './plugins/hooks-client.js'
 import lifecycle from './plugins/lifecycle.js'
 import messagePipeline from './plugins/message-pipeline.js'
 import metrics from './plugins/metrics.js'
+import nodeDirectory from './plugins/node-directory.js'
+import nodeRpc from './plugins/node-rpc.js'
 import notFound from './plugins/not-found.js'
 import offlineBuffer from './plugins/offline-buffer.js'
+import onlineRoutes from './plugins/online-routes.js'
+import peerClients from './plugins/peer-clients.js'
+import peerService from './plugins/peer-service.js'
+import presence from './plugins/presence.js'
 import rateLimit from './plugins/rate-limit.js'
+import redis from './plugins/redis.js'
 import router from './plugins/router.js'
 import tenants from './plugins/tenants.js'
 import websocket from './plugins/websocket.js'
@@ -25,17 +32,24 @@ export default fp<AppOptions>(async (app, options) => {
   await app.register(config, options)
   await app.register(metrics)
   await app.register(lifecycle)
+  await app.register(redis)
+  await app.register(nodeDirectory, options)
   await app.register(tenants, options)
   await app.register(hooksClient)
   await app.register(connections)
   await app.register(heartbeat)
+  await app.register(onlineRoutes)
   await app.register(admission)
   await app.register(rateLimit)
   await app.register(dedup)
+  await app.register(peerClients)
   await app.register(offlineBuffer)
+  await app.register(presence)
   await app.register(router)
   await app.register(messagePipeline)
   await app.register(handshakes)
+  await app.register(peerService)
+  await app.register(nodeRpc)
   await app.register(websocket)
   await app.register(notFound)
 

@@ -73,6 +73,8 @@ export async function startServer (options: ServerOptions): Promise<Server> {
 }
 
 async function drainAndClose (gateway: FastifyInstance, config: GatewayConfig): Promise<void> {
+  if (config.drainDelaySeconds > 0) gateway.log.info({ seconds: config.drainDelaySeconds }, 'leaving: load balancers may notice')
+  await gateway.lifecycle.leave(config.drainDelaySeconds * 1000)
   gateway.log.info('draining')
   await gateway.lifecycle.drain(AbortSignal.timeout(config.drainTimeoutSeconds * 1000), (step, err) => {
     gateway.log.error({ err, step }, 'a step of draining failed')
@@ -114,7 +116,6 @@ function exit (log: FastifyBaseLogger, code: number): void {
 function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: boolean): void {
   if (embedded) return
   if (config.redisUrl === '') log.info('no REDIS_URL: this node is alone, clients of other nodes are not reached')
-  else log.warn('REDIS_URL is set, but this version has no cluster mode: this node is alone, run a single one')
   if (config.kafkaBrokers !== '') log.warn('KAFKA_BROKERS is set, but this version publishes no events')
 }
 

@@ -1,6 +1,8 @@
 import fp from 'fastify-plugin'
 import type { Dedup } from '../lib/dedup/dedup.js'
 import { MemoryDedup } from '../lib/dedup/memory-dedup.js'
+import { RedisDedup } from '../lib/dedup/redis-dedup.js'
+import { ThrottledLog } from '../lib/log/throttled-log.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,15 +12,32 @@ declare module 'fastify' {
 
 const SWEEP_INTERVAL_MS = 30_000
 
-/** Finds repeated messages. */
+/** Finds repeated messages: those of this node, or of all nodes. */
 export default fp(async app => {
-  const { dedupMaxEntries, dedupMaxEntriesPerTenant } = app.config
-  const dedup = new MemoryDedup({ maxEntries: dedupMaxEntries, maxEntriesPerTenant: dedupMaxEntriesPerTenant })
+  const { dedupMaxEntries, dedupMaxEntriesPerTenant, dedupStore, peerTimeoutMs } = app.config
+  const memory = new MemoryDedup({ maxEntries: dedupMaxEntries, maxEntriesPerTenant: dedupMaxEntriesPerTenant })
+  const throttledLog = new ThrottledLog(10_000)
+  const redis = app.redis === undefined || dedupStore === 'memory'
+    ? undefined
+    : new RedisDedup(memory, app.redis, app.nodeDirectory, {
+      // Longer than any message takes: hooks, two attempts at peers, and the way into an offline buffer.
+      reservationMs: 5000 + 10 * peerTimeoutMs,
+      onError: err => throttledLog.log('dedup', app.log.warn.bind(app.log), { err }, 'Redis failed for dedup'),
+    })
+  const dedup: Dedup = redis ?? memory
   app.decorate('dedup', dedup)
   app.tenants.on('removed', tenantId => dedup.forget(tenantId))
-  app.gatewayMetrics.nodeGauge('dedup_entries', 'Sent messages remembered', [], emit => emit({}, dedup.entries))
-  app.gatewayMetrics.nodeCounter('dedup_forgotten_early_total', 'Sent messages forgotten within their 10 minutes, for lack of room',
-    () => dedup.forgottenEarly)
-  const sweeps = setInterval(() => dedup.sweep(), SWEEP_INTERVAL_MS).unref()
-  app.addHook('onClose', async () => clearInterval(sweeps))
-}, { name: 'dedup', dependencies: ['config', 'tenants', 'metrics'] })
+  const { gatewayMetrics } = app
+  gatewayMetrics.nodeGauge('dedup_entries', 'Sent messages remembered', [], emit => emit({}, memory.entries))
+  gatewayMetrics.nodeCounter('dedup_forgotten_early_total', 'Sent messages forgotten within their 10 minutes, for lack of room',
+    () => memory.forgottenEarly)
+  gatewayMetrics.nodeCounter('dedup_degraded_total', 'Messages that only this node has looked for repeats of',
+    () => redis === undefined ? 0 : redis.degraded + redis.unsaved)
+  gatewayMetrics.nodeGauge('dedup_waiting', 'Repeats that wait for what another node makes of the first', [],
+    emit => emit({}, redis?.waiting ?? 0))
+  const sweeps = setInterval(() => memory.sweep(), SWEEP_INTERVAL_MS).unref()
+  app.addHook('onClose', async () => {
+    clearInterval(sweeps)
+    redis?.close()
+  })
+}, { name: 'dedup', dependencies: ['config', 'tenants', 'metrics', 'redis', 'node-directory'] })

@@ -24,6 +24,7 @@ export default fp(async app => {
     flushQueue: new FlushQueue(),
     offline: app.offlineBuffer,
     hooks: app.hooksClient,
+    presence: app.presence,
     pipeline: app.messagePipeline,
     log: app.log,
     now: Date.now,
@@ -35,5 +36,5 @@ export default fp(async app => {
   }))
 }, {
   name: 'handshakes',
-  dependencies: ['config', 'lifecycle', 'metrics', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'message-pipeline', 'admission'],
+  dependencies: ['config', 'lifecycle', 'metrics', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'presence', 'message-pipeline', 'admission'],
 })

@@ -1,6 +1,8 @@
 import fp from 'fastify-plugin'
-import type { RateLimit } from '../lib/rate-limit/rate-limit.js'
+import { ThrottledLog } from '../lib/log/throttled-log.js'
 import { MemoryRateLimit } from '../lib/rate-limit/memory-rate-limit.js'
+import type { RateLimit } from '../lib/rate-limit/rate-limit.js'
+import { RedisRateLimit } from '../lib/rate-limit/redis-rate-limit.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,7 +12,16 @@ declare module 'fastify' {
 
 /** Messages a second of each tenant. */
 export default fp(async app => {
-  const rateLimit = new MemoryRateLimit()
+  const throttledLog = new ThrottledLog(10_000)
+  const redis = app.redis === undefined
+    ? undefined
+    : new RedisRateLimit(app.redis, app.nodeDirectory, {
+      onError: err => throttledLog.log('rate limit', app.log.warn.bind(app.log), { err }, 'Redis failed for the rate limit'),
+    })
+  const rateLimit: RateLimit = redis ?? new MemoryRateLimit()
   app.decorate('rateLimit', rateLimit)
   app.tenants.on('removed', tenantId => rateLimit.forget(tenantId))
-}, { name: 'rate-limit', dependencies: ['tenants'] })
+  app.gatewayMetrics.nodeCounter('rate_limit_degraded_total', 'Messages counted against a share of the limit, because Redis did not answer',
+    () => redis?.degraded ?? 0)
+  app.addHook('onClose', async () => redis?.close())
+}, { name: 'rate-limit', dependencies: ['tenants', 'metrics', 'redis', 'node-directory'] })

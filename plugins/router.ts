@@ -1,6 +1,8 @@
 import fp from 'fastify-plugin'
 import { FanOut } from '../lib/routing/fan-out.js'
+import { OfflineDelivery } from '../lib/routing/offline-delivery.js'
 import { Router } from '../lib/routing/router.js'
+import { Sequence } from '../lib/routing/sequence.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,15 +13,21 @@ declare module 'fastify' {
 
 /** Takes messages to the devices that should get them. */
 export default fp(async app => {
+  const { connections, handovers, nodeDirectory: directory, offlineBuffer: buffer, peers } = app
   app.decorate('fanOut', new FanOut())
   app.decorate('messageRouter', new Router({
-    connections: app.connections,
-    offline: app.offlineBuffer,
+    connections,
+    cache: app.routeCache,
+    peers,
+    buffer,
+    handovers,
+    directory,
+    offline: new OfflineDelivery({ directory, peers, buffer, index: app.offlineIndex, now: Date.now }),
     fanOut: app.fanOut,
+    sequence: new Sequence(),
     limits: {
       groupChunkSize: app.config.groupRouteChunkSize,
       groupOfflineMaxUsers: app.config.groupOfflineBufferMaxUsers,
     },
-    now: Date.now,
   }))
-}, { name: 'router', dependencies: ['config', 'connections', 'offline-buffer'] })
+}, { name: 'router', dependencies: ['config', 'connections', 'node-directory', 'online-routes', 'peer-clients', 'offline-buffer'] })

@@ -118,7 +118,7 @@ export class InboundLink {
     const { service, now, seen } = this.deps
     if (seen.unfinished > MAX_UNFINISHED) throw new Error('more at once than a peer may ask for')
     if (item.kind === 'hold') {
-      result.count = await service.hold(item.messages.map(message => offlineEntry(message, now())))
+      result.count = await service.hold(offlineEntries(item.messages, now()))
     } else {
       const { tenantId, userId, deviceId, order } = item.arrival
       await service.arrive(this.from, { tenantId, userId, deviceId, order: Number(order) })
@@ -136,17 +136,22 @@ function positionsOf (some: readonly string[], userIds: readonly string[]): numb
   return some.map(userId => positions.get(userId)).filter(position => position !== undefined)
 }
 
-function offlineEntry (held: HeldMessage, now: number): OfflineEntry {
-  const { message: bytes, userId, deviceId, anyDeviceInstead, exceptDeviceId, ttlMs, seq } = held
-  const message = decodeMessageRequest(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-  if (message === null) throw new Error('not a message')
-  return {
-    tenantId: message.tenantId,
-    userId,
-    deviceId,
-    delivery: new Delivery(message, Number(seq)),
-    expiresAt: now + Number(ttlMs),
-    anyDeviceInstead,
-    exceptDeviceId: exceptDeviceId === '' ? undefined : exceptDeviceId,
-  }
+function offlineEntries (messages: readonly HeldMessage[], now: number): OfflineEntry[] {
+  let delivery: Delivery | undefined
+  return messages.map(({ message: bytes, userId, deviceId, anyDeviceInstead, exceptDeviceId, ttlMs, seq }) => {
+    if (bytes.length > 0 || delivery === undefined) {
+      const message = decodeMessageRequest(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      if (message === null) throw new Error('not a message')
+      delivery = new Delivery(message, Number(seq))
+    }
+    return {
+      tenantId: delivery.message.tenantId,
+      userId,
+      deviceId,
+      delivery,
+      expiresAt: now + Number(ttlMs),
+      anyDeviceInstead,
+      exceptDeviceId: exceptDeviceId === '' ? undefined : exceptDeviceId,
+    }
+  })
 }

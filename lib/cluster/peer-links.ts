@@ -81,7 +81,7 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     while (taken < entries.length) {
       const { part, bytes } = nextPart(entries, taken)
       const result = await this.call(memberKey, 'hold', entries[taken].tenantId, bytes,
-        id => encodeHold(id, part.map(entry => heldMessage(entry, this.now()))))
+        id => encodeHold(id, part.map((entry, i) => heldMessage(entry, part[i - 1], this.now()))))
       if (result === undefined) return taken > 0 ? taken : undefined
       taken += Math.min(result.count, part.length)
       if (result.count < part.length) break
@@ -189,7 +189,9 @@ function nextPart (entries: readonly OfflineEntry[], from: number): { part: Offl
   let bytes = 0
   let to = from
   while (to < entries.length) {
-    const size = messageSize(entries[to].delivery.message) + ITEM_OVERHEAD_BYTES
+    const { delivery } = entries[to]
+    const isRepeat = to > from && delivery === entries[to - 1].delivery
+    const size = (isRepeat ? 0 : messageSize(delivery.message)) + ITEM_OVERHEAD_BYTES
     if (to > from && bytes + size > MAX_BATCH_BYTES / 2) break
     bytes += size
     to++
@@ -197,9 +199,10 @@ function nextPart (entries: readonly OfflineEntry[], from: number): { part: Offl
   return { part: entries.slice(from, to), bytes }
 }
 
-function heldMessage (entry: OfflineEntry, now: number): HeldMessage {
+/** One message for many users of a group is sent once. */
+function heldMessage (entry: OfflineEntry, before: OfflineEntry | undefined, now: number): HeldMessage {
   return create(HeldMessageSchema, {
-    message: encodeMessageRequest(entry.delivery.message),
+    message: entry.delivery === before?.delivery ? undefined : encodeMessageRequest(entry.delivery.message),
     userId: entry.userId,
     deviceId: entry.deviceId,
     anyDeviceInstead: entry.anyDeviceInstead,

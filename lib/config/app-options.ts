@@ -1,3 +1,4 @@
+import type { MemoryStore } from '../cluster/memory-store.js'
 import type { GatewayConfig } from './gateway-config.js'
 
 /** What app.ts and every plugin are registered with. */
@@ -7,6 +8,8 @@ export interface AppOptions {
   embedded?: boolean
   /** `mics dev --nodes`: the nodes that the demo page connects to in turn. Default: only this one. */
   demoNodes?: () => readonly DemoNode[]
+  /** Apps that share one are a cluster without Redis, for tests. Default: the app is alone. */
+  memoryStore?: MemoryStore
   /** Milliseconds between two looks at the tenants file. Default: 1000. */
   tenantsFileIntervalMs?: number
 }

@@ -25,7 +25,7 @@ export function loadConfig (
   const { values, malformed } = parsed
   const problems = [...malformed, ...problemsOf(values)]
   const bad = new Set(problems.map(({ variable }) => variable))
-  problems.push(...aliasProblems(values, bad), ...tenantProblems(parsed, bad, embedded))
+  problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad), ...tenantProblems(parsed, bad, embedded))
   if (problems.length > 0) {
     const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
     throw new ConfigError(inTableOrder(problems), { tenantsFile })
@@ -110,6 +110,15 @@ function aliasProblems (values: Record<string, unknown>, bad: Set<string>): Conf
     }
   }
   return problems
+}
+
+/** Nodes that share a Redis forward to each other, and without the token none of them would be answered. */
+function clusterProblems (values: Record<string, unknown>, bad: Set<string>): ConfigProblem[] {
+  const redis = ['REDIS__CONNECTION', 'REDIS_URL'].find(name => values[name] !== undefined)
+  const token = 'CLUSTER_GRPC_TOKEN'
+  if (redis === undefined || values[token] !== undefined || bad.has(token)) return []
+  const message = `${token}: is not set, and ${redis} makes this a node of a cluster; set it to one long random secret on all nodes`
+  return [{ variable: token, message }]
 }
 
 function tenantProblems (

@@ -1,4 +1,6 @@
-export type LifecycleState = 'starting' | 'ready' | 'draining'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export type LifecycleState = 'starting' | 'ready' | 'leaving' | 'draining'
 
 type DrainStep = (deadline: AbortSignal) => void | Promise<void>
 
@@ -15,12 +17,23 @@ export class Lifecycle {
     return this.current
   }
 
+  /** It takes no new clients. */
   get isDraining (): boolean {
     return this.current === 'draining'
   }
 
   ready (): void {
     if (this.current === 'starting') this.current = 'ready'
+  }
+
+  /**
+   * Says that this node is about to go, and goes on as usual: load balancers need a moment to notice, and until then
+   * they send clients.
+   * @param delayMs milliseconds until it resolves
+   */
+  async leave (delayMs: number): Promise<void> {
+    if (this.current !== 'draining') this.current = 'leaving'
+    if (delayMs > 0) await delay(delayMs)
   }
 
   /** Steps run one after another, in the order registered. A step that throws does not keep the next from running. */

@@ -61,6 +61,8 @@ export class GatewayMetrics {
       (m, emit) => each(m.offlineEvicted, reason => ({ reason }), emit))
     this.perTenant('counter', 'offline_skipped_total', 'Offline recipients for whom nothing was kept', [],
       (m, emit) => emit({}, m.offlineSkipped))
+    this.perTenant('counter', 'offline_lost_total', 'Offline messages that ended with a node that died', [],
+      (m, emit) => emit({}, m.offlineLost))
     this.perTenant('counter', 'outbound_overflows_total', 'Connections closed as slow consumers', [],
       (m, emit) => emit({}, m.outboundOverflows))
 
@@ -124,7 +126,15 @@ export class GatewayMetrics {
 
   /** A counter of the node that is kept elsewhere and read when Prometheus asks. */
   nodeCounter (name: string, help: string, read: () => number): void {
-    this.node(Counter, name, help, [], emit => emit({}, read()))
+    this.nodeCounters(name, help, [], emit => emit({}, read()))
+  }
+
+  /** The same with labels. */
+  nodeCounters (
+    name: string, help: string, labelNames: string[],
+    read: (emit: (labels: Labels, value: number) => void) => void
+  ): void {
+    this.node(Counter, name, help, labelNames, read)
   }
 
   close (): void {

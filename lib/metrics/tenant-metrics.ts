@@ -23,6 +23,7 @@ export class TenantMetrics {
     'user_limit', 'tenant_limit', 'node_limit', 'expired', 'tenant_removed')
 
   offlineSkipped = 0
+  offlineLost = 0
   outboundOverflows = 0
 
   hookCall (operation: string, result: string): void {

@@ -39,15 +39,22 @@ export class OfflineBuffer {
   /** Messages held now. */
   size = 0
 
+  /** Called when the number of messages held for a user has changed. */
+  onChange: (tenantId: string, userId: string) => void = () => {}
+
   constructor (
     private readonly limits: OfflineLimits,
     private readonly metrics: GatewayMetrics,
     private readonly now: () => number = Date.now
   ) {}
 
-  /** Keeps an entry. False: the buffer is switched off, or the message alone passes a limit. */
+  /**
+   * Keeps an entry. False: the buffer is switched off, or the message alone passes a limit. One that is here already,
+   * because it came from two nodes, is not kept twice.
+   */
   add (entry: OfflineEntry): boolean {
     const { limits } = this
+    if (this.has(entry)) return true
     const bodyBytes = entry.delivery.message.msgBody.length
     if (limits.maxMessagesPerUser === 0 || bodyBytes > limits.maxBytesPerUser) return false
     if (sizeOf(entry) > Math.min(limits.maxBytesPerTenant, limits.maxBytes)) return false
@@ -106,6 +113,24 @@ export class OfflineBuffer {
     if (tenant.users.size === 0) this.tenants.delete(entry.tenantId)
   }
 
+  /** All that is here for a user, in the order of delivery. What has expired is dropped. */
+  entriesOf (tenantId: string, userId: string): readonly OfflineEntry[] {
+    const now = this.now()
+    const entries = [...this.tenants.get(tenantId)?.users.get(userId)?.entries ?? []]
+    for (const entry of entries) if (entry.expiresAt <= now) this.evict(entry, 'expired')
+    return entries.filter(({ expiresAt }) => expiresAt > now)
+  }
+
+  /** How many messages are here for a user, expired or for another device included. */
+  countOf (tenantId: string, userId: string): number {
+    return this.tenants.get(tenantId)?.users.get(userId)?.entries.length ?? 0
+  }
+
+  /** Everybody who has something here. A snapshot. */
+  users (): Array<{ tenantId: string, userId: string }> {
+    return [...this.tenants].flatMap(([tenantId, { users }]) => [...users.keys()].map(userId => ({ tenantId, userId })))
+  }
+
   /** Whether the user has anything here, expired or for another device included. */
   holdsFor (tenantId: string, userId: string): boolean {
     return this.tenants.get(tenantId)?.users.has(userId) ?? false
@@ -122,6 +147,16 @@ export class OfflineBuffer {
   removeTenant (tenantId: string): void {
     const tenant = this.tenants.get(tenantId)
     if (tenant !== undefined) this.evictWhile(tenant, () => true, 'tenant_removed')
+  }
+
+  private has ({ tenantId, userId, deviceId, delivery: { seq, message } }: OfflineEntry): boolean {
+    const entries = this.tenants.get(tenantId)?.users.get(userId)?.entries ?? []
+    for (let i = entries.length - 1; i >= 0 && entries[i].delivery.seq >= seq; i--) {
+      const { deviceId: device, delivery: other } = entries[i]
+      const isSame = other.seq === seq && other.message.msgId === message.msgId
+      if (isSame && other.message.userId === message.userId && device === deviceId) return true
+    }
+    return false
   }
 
   private insert (tenant: TenantBuffer, entry: OfflineEntry): void {
@@ -156,6 +191,7 @@ export class OfflineBuffer {
     const metrics = this.metrics.tenant(entry.tenantId)
     metrics.offlineMessages += sign
     metrics.offlineBytes += bytes
+    this.onChange(entry.tenantId, entry.userId)
   }
 
   private heaviestTenant (): TenantBuffer {

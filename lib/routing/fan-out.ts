@@ -5,7 +5,7 @@ const TURN_BUDGET_MS = 3
 const MAX_LIST_BYTES_PER_TENANT = 64 * 1024 * 1024
 
 interface Task {
-  step: () => boolean
+  step: () => boolean | Promise<boolean>
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -16,6 +16,8 @@ interface Task {
  */
 export class FanOut {
   private readonly queues = new Map<string, Task[]>()
+  /** Of tenants whose step waits for something else. */
+  private readonly waiting = new Map<string, Task[]>()
   private readonly listBytes = new Map<string, number>()
   private isScheduled = false
 
@@ -36,11 +38,14 @@ export class FanOut {
     else this.listBytes.delete(tenantId)
   }
 
-  /** Calls `step` again and again, with others in between, until it returns true. Rejects with what it throws. */
-  run (tenantId: string, step: () => boolean): Promise<void> {
+  /**
+   * Calls `step` again and again, with others in between, until it returns true. One that waits for something else
+   * returns a promise, and keeps only its own tenant's others waiting. Rejects with what it throws.
+   */
+  run (tenantId: string, step: () => boolean | Promise<boolean>): Promise<void> {
     return new Promise((resolve, reject) => {
       const task: Task = { step, resolve, reject }
-      const queue = this.queues.get(tenantId)
+      const queue = this.queues.get(tenantId) ?? this.waiting.get(tenantId)
       if (queue === undefined) this.queues.set(tenantId, [task])
       else queue.push(task)
       this.schedule()
@@ -48,14 +53,14 @@ export class FanOut {
   }
 
   private schedule (): void {
-    if (this.isScheduled) return
+    if (this.isScheduled || this.queues.size === 0) return
     this.isScheduled = true
     setImmediate(() => {
       this.isScheduled = false
       const until = this.now() + TURN_BUDGET_MS
       do this.stepOne()
       while (this.queues.size > 0 && this.now() < until)
-      if (this.queues.size > 0) this.schedule()
+      this.schedule()
     })
   }
 
@@ -64,14 +69,32 @@ export class FanOut {
     const [[tenantId, queue]] = this.queues
     this.queues.delete(tenantId)
     const [task] = queue
-    let isDone = true
+    let isDone: boolean | Promise<boolean> = true
     try {
       isDone = task.step()
-      if (isDone) task.resolve()
     } catch (error) {
       task.reject(error)
     }
-    if (isDone) queue.shift()
+    if (typeof isDone === 'boolean') {
+      this.requeue(tenantId, queue, task, isDone)
+      return
+    }
+    this.waiting.set(tenantId, queue)
+    isDone.catch(error => {
+      task.reject(error)
+      return true
+    }).then(done => {
+      this.waiting.delete(tenantId)
+      this.requeue(tenantId, queue, task, done)
+      this.schedule()
+    })
+  }
+
+  private requeue (tenantId: string, queue: Task[], task: Task, isDone: boolean): void {
+    if (isDone) {
+      task.resolve()
+      queue.shift()
+    }
     if (queue.length > 0) this.queues.set(tenantId, queue)
   }
 }

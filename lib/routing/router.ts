@@ -1,20 +1,12 @@
-import type { Connections } from '../connections/connections.js'
 import type { GroupMembers } from '../hooks/group-members.js'
-import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { NodeDirectory } from '../node-directory/node-directory.js'
 import type { Message } from '../protocol/message.js'
 import type { Session } from '../session/session.js'
 import { Delivery } from './delivery.js'
+import { Dispatch, type DeliveryOutcome, type DispatchDeps } from './dispatch.js'
 import type { FanOut } from './fan-out.js'
-
-/** What became of a message, in users. */
-export interface DeliveryOutcome {
-  /** A device took it. */
-  delivered: number
-  /** Not connected; the offline buffer holds it. */
-  buffered: number
-  /** Not connected, and not kept either. */
-  skipped: number
-}
+import { toLocalDevices } from './local-devices.js'
+import type { Sequence } from './sequence.js'
 
 export interface RouterLimits {
   /** Group members served at a stretch; then other work may have its turn. */
@@ -25,93 +17,119 @@ export interface RouterLimits {
 
 /** Takes messages to all devices that should get them. Never waits for a socket: each device has its own queue. */
 export class Router {
-  private seq = 0
-
-  constructor (private readonly deps: {
-    connections: Connections
-    offline: OfflineBuffer
+  constructor (private readonly deps: DispatchDeps & {
+    directory: Pick<NodeDirectory, 'members' | 'refresh' | 'isStale'>
     fanOut: FanOut
+    sequence: Sequence
     limits: RouterLimits
-    now: () => number
   }) {}
 
-  /** To every device of `to_user_id` and the sender's other devices. */
+  /**
+   * To every device of `to_user_id` and the sender's other devices. At once where all of them are here; the message
+   * behind it to the same recipient must wait for the promise where there is one.
+   */
   toUser (from: Session, message: Message): DeliveryOutcome | Promise<DeliveryOutcome> {
-    const delivery = new Delivery(message, ++this.seq)
-    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
-    this.reach(from, delivery, message.toUserId, outcome, true)
-    if (message.toUserId !== from.userId) this.syncSender(from, delivery, outcome)
-    delivery.forgetFrame()
-    return outcome
+    const delivery = new Delivery(message, this.deps.sequence.next())
+    if (this.isAlone) return this.toUserHere(from, delivery)
+    return this.toUserAnywhere(from, delivery)
   }
 
   /** To every device of every member, each user once, and the sender's other devices. */
   async toGroup (from: Session, message: Message, members: GroupMembers): Promise<DeliveryOutcome> {
-    const delivery = new Delivery(message, ++this.seq)
-    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+    const delivery = new Delivery(message, this.deps.sequence.next())
     const { groupChunkSize, groupOfflineMaxUsers } = this.deps.limits
     const seen = new Set([from.userId])
-    const serveChunk = (): boolean => {
+    const nextChunk = (): string[] => {
+      const chunk: string[] = []
       for (const userId of members.take(groupChunkSize)) {
         if (userId === '' || seen.has(userId)) continue
         seen.add(userId)
-        this.reach(from, delivery, userId, outcome, outcome.buffered < groupOfflineMaxUsers)
+        chunk.push(userId)
       }
+      return chunk
+    }
+    const isAlone = this.isAlone
+    const dispatch = new Dispatch(this.deps, from, delivery, groupOfflineMaxUsers)
+    const serveChunk = (): boolean | Promise<boolean> => {
+      const chunk = nextChunk()
+      if (!isAlone) return dispatch.serve(chunk).then(() => members.isAtEnd)
+      for (const userId of chunk) this.reachHere(from, delivery, userId, dispatch.outcome, groupOfflineMaxUsers)
       return members.isAtEnd
     }
+    if (!isAlone) await this.catchUp()
     // A small group is served at once; the rest of a large one takes turns with all other work.
-    if (!serveChunk()) await this.deps.fanOut.run(from.tenantId, serveChunk)
-    this.syncSender(from, delivery, outcome)
+    const first = serveChunk()
+    if (!(first instanceof Promise ? await first : first)) await this.deps.fanOut.run(from.tenantId, serveChunk)
+    const outcome = await dispatch.finish()
+    await this.syncSender(from, delivery, outcome)
     delivery.forgetFrame()
     return outcome
   }
 
-  private reach (
-    from: Session, delivery: Delivery, userId: string, outcome: DeliveryOutcome, mayBuffer: boolean
+  /** No other node: everybody is here or offline. */
+  private get isAlone (): boolean {
+    return this.deps.directory.members().length <= 1
+  }
+
+  private toUserHere (from: Session, delivery: Delivery): DeliveryOutcome {
+    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+    const { toUserId } = delivery.message
+    this.reachHere(from, delivery, toUserId, outcome, 1)
+    if (toUserId !== from.userId && isSent(outcome) && from.settings.syncSenderDevices) {
+      toLocalDevices(this.deps.connections, delivery, from.userId, false)
+    }
+    delivery.forgetFrame()
+    return outcome
+  }
+
+  private reachHere (
+    from: Session, delivery: Delivery, userId: string, outcome: DeliveryOutcome, maxBuffered: number
   ): void {
-    if (this.toDevices(from, delivery, userId)) outcome.delivered++
-    else if (mayBuffer && this.keep(from, delivery, userId)) outcome.buffered++
-    else {
+    const { connections, offline } = this.deps
+    if (toLocalDevices(connections, delivery, userId, false) > 0) {
+      outcome.delivered++
+    } else if (outcome.buffered < maxBuffered && offline.keepHere(from, delivery, userId)) {
+      outcome.buffered++
+    } else {
       outcome.skipped++
       from.metrics.offlineSkipped++
     }
   }
 
-  /** A message that reaches nobody is no message: it will be FAILED, and a retry must not show twice. */
-  private syncSender (from: Session, delivery: Delivery, { delivered, buffered }: DeliveryOutcome): void {
-    if (delivered + buffered > 0 && from.settings.syncSenderDevices) this.toDevices(from, delivery, from.userId)
+  private async toUserAnywhere (from: Session, delivery: Delivery): Promise<DeliveryOutcome> {
+    const { toUserId } = delivery.message
+    await this.catchUp()
+    const dispatch = new Dispatch(this.deps, from, delivery, 1)
+    await dispatch.serve([toUserId])
+    const outcome = await dispatch.finish()
+    if (toUserId !== from.userId) await this.syncSender(from, delivery, outcome)
+    delivery.forgetFrame()
+    return outcome
   }
 
-  /** Hands the message to the user's devices but the one it came from. Whether there was any. */
-  private toDevices (from: Session, delivery: Delivery, userId: string): boolean {
-    let devices = 0
-    const sessions = this.deps.connections.ofUser(from.tenantId, userId)
-    // The device that a message came from has it, even where it is no longer connected.
-    const isShared = sessions.length > 1 || userId === from.userId
-    for (const session of sessions) {
-      if (session === from) continue
-      session.deliver(delivery, isShared)
-      devices++
+  /** A process that was stopped for longer than its lease learns first what has happened meanwhile. */
+  private async catchUp (): Promise<void> {
+    const { directory } = this.deps
+    if (!directory.isStale) return
+    try {
+      await directory.refresh()
+    } catch {
+      // The store is gone: what was known has to do, and its own line in the log says so.
     }
-    if (devices > 0) from.metrics.deliveries.add('local', devices)
-    return devices > 0
   }
 
-  private keep (from: Session, delivery: Delivery, userId: string): boolean {
-    const kept = this.deps.offline.add({
-      tenantId: from.tenantId,
-      userId,
-      deviceId: '',
-      delivery,
-      expiresAt: this.deps.now() + from.settings.offlineBufferTtlSeconds * 1000,
-      anyDeviceInstead: false,
-      // A note to oneself is for the other devices.
-      exceptDeviceId: userId === from.userId ? from.deviceId : undefined,
-    })
-    if (kept) {
-      from.metrics.offlineBuffered++
-      from.metrics.deliveries.add('offline_buffer')
-    }
-    return kept
+  /** A message that reached nobody is no message: it will be FAILED, and a retry must not show twice. */
+  private async syncSender (from: Session, delivery: Delivery, outcome: DeliveryOutcome): Promise<void> {
+    if (!isSent(outcome) || !from.settings.syncSenderDevices) return
+    const { cache, connections, peers } = this.deps
+    const members = await cache.find(from.tenantId, from.userId)
+    toLocalDevices(connections, delivery, from.userId, members.length > 0)
+    const shared = new Set([from.userId])
+    // Their order is that of sending; nobody waits for the answer, which changes nothing.
+    for (const member of members) peers.deliver(member, delivery, [from.userId], shared)
   }
+}
+
+function isSent ({ delivered, buffered }: DeliveryOutcome): boolean {
+  return delivered + buffered > 0
 }

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { equals } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { HandshakeGate } from '../admission/handshake-gate.js'
-import { refuseConnection } from '../admission/admission.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import { TenantRuntimeConfigSchema, type AuthResponse, type TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { HookResult } from '../hooks/hook-failure.js'
@@ -11,7 +10,9 @@ import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Lifecycle } from '../lifecycle/lifecycle.js'
 import type { ThrottledLog } from '../log/throttled-log.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
+import type { NoPlace, Presence } from '../presence/presence.js'
 import { InvalidRuntimeConfigError, type Tenant } from '../tenants/tenant.js'
 import type { ConnectParams } from './connect-params.js'
 import { Session, type SessionDeps, type SessionIdentity } from './session.js'
@@ -36,6 +37,7 @@ class Refusal {
 export interface HandshakeDeps extends SessionDeps {
   auth: Pick<HooksClient, 'auth'>
   gate: HandshakeGate
+  presence: Pick<Presence, 'enter' | 'leave'>
   lifecycle: Lifecycle
   gatewayMetrics: GatewayMetrics
   throttledLog: ThrottledLog
@@ -58,7 +60,7 @@ export class Handshakes {
   async run (ws: WebSocket, socket: Socket, params: ConnectParams): Promise<void> {
     const { deps } = this
     const traceId = randomBytes(16).toString('hex')
-    const order = ++this.begun
+    const begun = ++this.begun
     const early: Array<[Buffer, boolean]> = []
     let earlyBytes = 0
     let receive = (data: Buffer, isBinary: boolean): void => {
@@ -71,8 +73,8 @@ export class Handshakes {
     try {
       const answer = await this.authenticate(params, traceId)
       if (ws.readyState !== ws.OPEN) return
-      // From here to the session's start nothing waits: what the limits leave room for is still there.
-      const admitted = answer instanceof Refusal ? answer : this.admit(params, answer, order, traceId)
+      const admitted = answer instanceof Refusal ? answer : await this.admit(ws, params, answer, begun, traceId)
+      if (admitted === undefined) return
       if (admitted instanceof Refusal) {
         receive = ignore
         return this.refuse(ws, params, traceId, admitted)
@@ -126,35 +128,55 @@ export class Handshakes {
     }
   }
 
-  /** Finds the authenticated client its place, where there is one. */
-  private admit (
-    params: ConnectParams, answer: AuthResponse, order: number, traceId: string
-  ): Refusal | SessionIdentity {
-    const { tenants, connections, lifecycle, gatewayMetrics } = this.deps
+  /** Finds the authenticated client its place, where there is one. Undefined: it is gone. */
+  private async admit (
+    ws: WebSocket, params: ConnectParams, answer: AuthResponse, begun: number, traceId: string
+  ): Promise<Refusal | SessionIdentity | undefined> {
+    const { presence, gatewayMetrics } = this.deps
     const { tenantId } = params
     const { userId } = answer
-    // While the hook answered, the tenant may have changed or gone, and the node may have begun to drain.
+    const early = this.check(tenantId, answer)
+    if (early instanceof Refusal) return early
+    const deviceId = answer.deviceId || params.deviceId
+    const metrics = gatewayMetrics.tenant(tenantId)
+    const place = await presence.enter(tenantId, userId, deviceId, begun, early.settings)
+    if (typeof place === 'string') return this.noPlace(place, metrics)
+    // Much may have happened meanwhile. From here to the session's start nothing waits.
+    const checked = this.check(tenantId, answer)
+    if (checked instanceof Refusal || ws.readyState !== ws.OPEN) {
+      presence.leave(tenantId, userId, deviceId, place)
+      return checked instanceof Refusal ? checked : undefined
+    }
+    const { tenant, runtime } = checked
+    return { tenant, runtime, userId, deviceId, traceId, begun, place, metrics }
+  }
+
+  /** While a client waited, its tenant may have changed or gone, and the node may have begun to drain. */
+  private check (
+    tenantId: string, answer: AuthResponse
+  ): Refusal | { tenant: Tenant, runtime: TenantRuntimeConfig | undefined, settings: TenantSettings } {
+    const { tenants, lifecycle } = this.deps
     const tenant = tenants.get(tenantId)
     if (tenant === undefined) return new Refusal(CloseCode.UNKNOWN_TENANT, 'unknown tenant')
     if (lifecycle.isDraining) return new Refusal(CloseCode.DRAINING, 'this node is draining')
     const runtime = this.intern(tenant, answer.config)
     const settings = this.settingsOf(tenant, runtime)
-    if (settings instanceof Refusal) return settings
+    return settings instanceof Refusal ? settings : { tenant, runtime, settings }
+  }
 
-    const deviceId = answer.deviceId || params.deviceId
-    const present = connections.ofDevice(tenantId, userId, deviceId)
-    if (present !== undefined && present.order > order) {
-      return new Refusal(CloseCode.REPLACED, 'replaced by a newer connection of this device')
+  private noPlace (why: NoPlace, metrics: TenantMetrics): Refusal {
+    switch (why) {
+      case 'replaced':
+        return new Refusal(CloseCode.REPLACED, 'replaced by a newer connection of this device')
+      case 'unavailable':
+        return new Refusal(CloseCode.UNAVAILABLE, 'cannot register now: retry with backoff')
+      case 'tenant_connections':
+        metrics.rateLimited.add(why)
+        return new Refusal(CloseCode.CONNECTION_LIMIT, 'connection limit of the tenant reached')
+      case 'user_connections':
+        metrics.rateLimited.add(why)
+        return new Refusal(CloseCode.CONNECTION_LIMIT, 'connection limit of the user reached')
     }
-    const metrics = gatewayMetrics.tenant(tenantId)
-    const limit = refuseConnection(connections, tenantId, userId, deviceId, settings)
-    if (limit !== undefined) {
-      metrics.rateLimited.add(limit)
-      return new Refusal(CloseCode.CONNECTION_LIMIT, limit === 'tenant_connections'
-        ? 'connection limit of the tenant reached'
-        : 'connection limit of the user reached')
-    }
-    return { tenant, runtime, userId, deviceId, traceId, order, metrics }
   }
 
   private settingsOf (tenant: Tenant, runtime: TenantRuntimeConfig | undefined): TenantSettings | Refusal {

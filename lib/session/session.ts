@@ -12,6 +12,7 @@ import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
+import type { Place, Presence } from '../presence/presence.js'
 import { decodeClientFrame, HeartbeatPing } from '../protocol/client-frame.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
 import { FrameError } from '../protocol/server-errors.js'
@@ -37,6 +38,7 @@ export interface SessionDeps {
   flushQueue: FlushQueue
   offline: OfflineBuffer
   hooks: OfflinePullHooks
+  presence: Pick<Presence, 'leave'>
   pipeline: MessagePipeline
   log: FastifyBaseLogger
   now: () => number
@@ -50,7 +52,9 @@ export interface SessionIdentity {
   deviceId: string
   traceId: string
   /** When the handshake began, as a position in the node's order of handshakes. */
-  order: number
+  begun: number
+  /** Its place in the cluster; given back when it ends. */
+  place: Place
   metrics: TenantMetrics
 }
 
@@ -69,7 +73,8 @@ export class Session {
   readonly userId: string
   readonly deviceId: string
   readonly traceId: string
-  readonly order: number
+  readonly begun: number
+  readonly place: Place
   readonly metrics: TenantMetrics
   readonly turns = new ConversationTurns()
   /** When the last frame came, Unix milliseconds. */
@@ -105,7 +110,8 @@ export class Session {
     this.userId = identity.userId
     this.deviceId = identity.deviceId
     this.traceId = identity.traceId
-    this.order = identity.order
+    this.begun = identity.begun
+    this.place = identity.place
     this.metrics = identity.metrics
     this.tenant = identity.tenant
     this.runtime = identity.runtime
@@ -334,6 +340,7 @@ export class Session {
     // better twice than late. Otherwise the end of the socket tells: see onSocketClosed.
     const isLost = code === CloseCode.REPLACED || code === CloseCode.HEARTBEAT_TIMEOUT
     this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()])
+    this.deps.presence.leave(this.tenantId, this.userId, this.deviceId, this.place)
   }
 
   /** Puts what was not written where the user's next connection finds it. */

@@ -146,7 +146,8 @@ export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
  */
 export type HeldMessage = Message<"mics.node.v1.HeldMessage"> & {
   /**
-   * A serialized mics.message.v1.MessageRequest; its tenant_id is the user's too.
+   * A serialized mics.message.v1.MessageRequest; its tenant_id is the user's too. Empty:
+   * that of the HeldMessage before this one, whose seq this one has too.
    *
    * @generated from field: bytes message = 1;
    */

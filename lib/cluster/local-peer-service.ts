@@ -1,0 +1,58 @@
+import type { Connections } from '../connections/connections.js'
+import type { Handovers } from '../offline/handovers.js'
+import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { OfflineEntry } from '../offline/offline-entry.js'
+import type { OfflineIndex } from '../offline/offline-index.js'
+import type { Presence } from '../presence/presence.js'
+import type { RecentArrivals } from '../presence/recent-arrivals.js'
+import type { Delivery } from '../routing/delivery.js'
+import { toLocalDevices } from '../routing/local-devices.js'
+import type { Arrival, PeerService } from './peers.js'
+
+/** What this node does for its peers. What comes from a peer is served here or reported back, never forwarded. */
+export class LocalPeerService implements PeerService {
+  constructor (private readonly deps: {
+    connections: Connections
+    buffer: OfflineBuffer
+    index: Pick<OfflineIndex, 'settle'>
+    handovers: Pick<Handovers, 'isMoving'>
+    presence: Pick<Presence, 'arrived'>
+    arrivals: RecentArrivals
+  }) {}
+
+  deliver (
+    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
+  ): { missing: string[], moved: string[], devices: number } {
+    const { connections, arrivals } = this.deps
+    const { tenantId } = delivery.message
+    const missing: string[] = []
+    const moved: string[] = []
+    let devices = 0
+    for (const userId of userIds) {
+      const count = toLocalDevices(connections, delivery, userId, shared.has(userId))
+      devices += count
+      if (count === 0) missing.push(userId)
+      else if (arrivals.has(tenantId, userId)) moved.push(userId)
+    }
+    delivery.forgetFrame()
+    return { missing, moved, devices }
+  }
+
+  async hold (entries: OfflineEntry[]): Promise<number> {
+    const { buffer, connections, index, handovers } = this.deps
+    let taken = 0
+    while (taken < entries.length && buffer.add(entries[taken])) taken++
+    const settling: Array<Promise<void> | undefined> = []
+    for (const { tenantId, userId } of entries.slice(0, taken)) {
+      for (const session of connections.ofUser(tenantId, userId)) session.wake()
+      // What is on its way to a peer already, in a circle maybe, is seen to by that move.
+      if (!handovers.isMoving(tenantId, userId)) settling.push(index.settle(tenantId, userId))
+    }
+    await Promise.all(settling)
+    return taken
+  }
+
+  async arrive (memberKey: string, arrival: Arrival): Promise<void> {
+    await this.deps.presence.arrived(memberKey, arrival)
+  }
+}

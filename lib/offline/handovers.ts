@@ -1,0 +1,81 @@
+import type { Peers } from '../cluster/peers.js'
+import type { OfflineBuffer } from './offline-buffer.js'
+import type { OfflineEntry } from './offline-entry.js'
+
+/** Messages and bytes of msg_body that are on their way to a peer at once, for one user. */
+const CHUNK_MESSAGES = 64
+const CHUNK_BYTES = 256 * 1024
+
+/**
+ * Moves a user's offline messages to another member, in order and in chunks: a chunk leaves the buffer when it is sent
+ * and comes back when the peer has not taken it, so that a message is never in two places that both deliver.
+ */
+export class Handovers {
+  private readonly running = new Map<string, Promise<boolean>>()
+  /** Messages on their way, by user. */
+  private readonly moving = new Map<string, number>()
+  /** Messages that peers have taken. */
+  moved = 0
+
+  constructor (private readonly buffer: OfflineBuffer, private readonly peers: Pick<Peers, 'hold'>) {}
+
+  /**
+   * Moves all that is here for the user. One move at a time for a user: a second joins the first, wherever it goes.
+   * False: something stayed here, because the peer could not be reached or had no room. Never rejects.
+   */
+  move (tenantId: string, userId: string, memberKey: string): Promise<boolean> {
+    const key = keyOf(tenantId, userId)
+    let running = this.running.get(key)
+    if (running === undefined) {
+      running = this.moveAll(tenantId, userId, memberKey, key).finally(() => this.running.delete(key))
+      this.running.set(key, running)
+    }
+    return running
+  }
+
+  /** Messages of the user that have left the buffer and may come back. */
+  movingOf (tenantId: string, userId: string): number {
+    return this.moving.get(keyOf(tenantId, userId)) ?? 0
+  }
+
+  isMoving (tenantId: string, userId: string): boolean {
+    return this.running.has(keyOf(tenantId, userId))
+  }
+
+  /** Resolves when no move of the user is under way. */
+  async settled (tenantId: string, userId: string): Promise<void> {
+    await this.running.get(keyOf(tenantId, userId))
+  }
+
+  private async moveAll (tenantId: string, userId: string, memberKey: string, key: string): Promise<boolean> {
+    for (;;) {
+      const chunk = this.take(tenantId, userId)
+      if (chunk.length === 0) return true
+      this.moving.set(key, chunk.length)
+      const taken = await this.peers.hold(memberKey, chunk) ?? 0
+      this.moving.delete(key)
+      this.moved += taken
+      for (const entry of chunk.slice(taken)) this.buffer.add(entry)
+      for (const { delivery } of chunk) delivery.forgetFrame()
+      if (taken < chunk.length) return false
+      // The buffer has not changed, and yet the user has fewer messages here.
+      this.buffer.onChange(tenantId, userId)
+    }
+  }
+
+  private take (tenantId: string, userId: string): OfflineEntry[] {
+    const chunk: OfflineEntry[] = []
+    let bytes = 0
+    for (const entry of this.buffer.entriesOf(tenantId, userId)) {
+      bytes += entry.delivery.message.msgBody.length
+      if (chunk.length === CHUNK_MESSAGES || (chunk.length > 0 && bytes > CHUNK_BYTES)) break
+      chunk.push(entry)
+    }
+    for (const entry of chunk) this.buffer.remove(entry)
+    return chunk
+  }
+}
+
+function keyOf (tenantId: string, userId: string): string {
+  return `${tenantId}\0${userId}`
+}

@@ -1,0 +1,184 @@
+import type { Peers } from '../cluster/peers.js'
+import type { Connections } from '../connections/connections.js'
+import type { Handovers } from '../offline/handovers.js'
+import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { RouteCache } from '../online-routes/route-cache.js'
+import type { Session } from '../session/session.js'
+import type { Delivery } from './delivery.js'
+import { toLocalDevices } from './local-devices.js'
+import type { OfflineDelivery } from './offline-delivery.js'
+
+/** What became of a message, in users. */
+export interface DeliveryOutcome {
+  /** A device took it. */
+  delivered: number
+  /** Not connected; an offline buffer holds it. */
+  buffered: number
+  /** Not connected, and not kept either. */
+  skipped: number
+}
+
+export interface DispatchDeps {
+  connections: Connections
+  cache: RouteCache
+  peers: Peers
+  buffer: OfflineBuffer
+  handovers: Pick<Handovers, 'isMoving'>
+  offline: OfflineDelivery
+}
+
+/** Characters of the user ids that one item for a peer names at most: for the next the message is sent again. */
+const MAX_BATCH_LENGTH = 128 * 1024
+
+/** Users whose routes are looked up afresh at once. */
+const FRESH_CHUNK = 256
+
+/** A recipient with devices on other nodes. */
+interface Target {
+  readonly userId: string
+  /** Some device has it. */
+  isReached: boolean
+  /** Its routes have changed lately. */
+  isMoved: boolean
+  /** Answers to come. */
+  open: number
+  /** Members that it was sent to. */
+  readonly tried: string[]
+}
+
+/** What goes to one peer together. */
+interface Batch {
+  readonly targets: Target[]
+  /** Of the user ids. */
+  length: number
+}
+
+/**
+ * One message on its way to recipients who may be on any node: to the devices here; to each peer that has any,
+ * once for all of them; once more, by fresh routes, for whom was not where they should have been; and for whom is
+ * nowhere, into the offline buffers.
+ */
+export class Dispatch {
+  readonly outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+  private readonly batches = new Map<string, Batch>()
+  private answers: Array<Promise<void>> = []
+  private offline: string[] = []
+  private again: Target[] = []
+
+  /** @param maxBuffered offline users that it is kept for at most */
+  constructor (
+    private readonly deps: DispatchDeps,
+    private readonly from: Session,
+    private readonly delivery: Delivery,
+    private readonly maxBuffered: number
+  ) {}
+
+  /** Sends it to these users. Each only once in all. */
+  async serve (userIds: readonly string[]): Promise<void> {
+    const { tenantId } = this.from
+    const found = userIds.map(userId => this.deps.cache.find(tenantId, userId))
+    for (let i = 0; i < userIds.length; i++) {
+      const routes = found[i]
+      this.place(userIds[i], routes instanceof Promise ? await routes : routes)
+    }
+  }
+
+  /** Resolves when all have it, or it is kept for them, or neither was possible. */
+  async finish (): Promise<DeliveryOutcome> {
+    await this.collectAnswers()
+    if (this.again.length > 0) {
+      const { again } = this
+      this.again = []
+      for (let i = 0; i < again.length; i += FRESH_CHUNK) await this.tryAgain(again.slice(i, i + FRESH_CHUNK))
+      await this.collectAnswers()
+      for (const target of this.again) if (!target.isReached) this.offline.push(target.userId)
+    }
+    await this.keep()
+    return this.outcome
+  }
+
+  private place (userId: string, members: readonly string[]): void {
+    const { connections, buffer, handovers } = this.deps
+    const { tenantId } = this.from
+    const devices = toLocalDevices(connections, this.delivery, userId, members.length > 0)
+    if (devices > 0) this.outcome.delivered++
+    if (members.length === 0) {
+      if (devices === 0) this.offline.push(userId)
+      return
+    }
+    // What waits here for this user goes first, and this behind it.
+    const mustQueue = buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)
+    if (devices === 0 && mustQueue) {
+      this.offline.push(userId)
+      return
+    }
+    this.send({ userId, isReached: devices > 0, isMoved: false, open: 0, tried: [] }, members)
+  }
+
+  private send (target: Target, members: readonly string[]): void {
+    target.open = members.length
+    for (const member of members) {
+      target.tried.push(member)
+      let batch = this.batches.get(member)
+      if (batch === undefined) this.batches.set(member, batch = { targets: [], length: 0 })
+      batch.targets.push(target)
+      batch.length += target.userId.length
+      if (batch.length >= MAX_BATCH_LENGTH) this.flush(member, batch)
+    }
+  }
+
+  private flush (member: string, { targets }: Batch): void {
+    this.batches.delete(member)
+    const userIds = targets.map(({ userId }) => userId)
+    const shared = new Set<string>()
+    for (const { userId, isReached, tried } of targets) if (isReached || tried.length > 1) shared.add(userId)
+    this.answers.push(this.deps.peers.deliver(member, this.delivery, userIds, shared).then(answer => {
+      const missing = answer.kind === 'answered' ? new Set(answer.missing) : undefined
+      const moved = answer.kind === 'answered' ? new Set(answer.moved) : undefined
+      for (const target of targets) {
+        if (missing?.has(target.userId) === false) this.reached(target)
+        if (moved?.has(target.userId) === true) target.isMoved = true
+        if (--target.open === 0 && (!target.isReached || target.isMoved)) this.again.push(target)
+      }
+    }))
+  }
+
+  private reached (target: Target): void {
+    if (target.isReached) return
+    target.isReached = true
+    this.outcome.delivered++
+  }
+
+  private async collectAnswers (): Promise<void> {
+    for (const [member, batch] of this.batches) this.flush(member, batch)
+    const { answers } = this
+    this.answers = []
+    await Promise.all(answers)
+  }
+
+  /** By fresh routes, to where it was not sent before. */
+  private async tryAgain (targets: Target[]): Promise<void> {
+    const { cache, connections } = this.deps
+    const { tenantId } = this.from
+    const found = await Promise.all(targets.map(({ userId }) => cache.findFresh(tenantId, userId)))
+    for (const [i, target] of targets.entries()) {
+      const members = found[i].filter(member => !target.tried.includes(member))
+      // It may have connected to this node meanwhile.
+      const isHereNow = !target.isReached && toLocalDevices(connections, this.delivery, target.userId, false) > 0
+      if (isHereNow) this.reached(target)
+      target.isMoved = false
+      if (members.length > 0) this.send(target, members)
+      else if (!target.isReached) this.offline.push(target.userId)
+    }
+  }
+
+  private async keep (): Promise<void> {
+    const { from, delivery, offline, maxBuffered } = this
+    if (offline.length === 0) return
+    const kept = await this.deps.offline.keep(from, delivery, offline.slice(0, maxBuffered))
+    const skipped = offline.length - kept
+    this.outcome.buffered += kept
+    this.outcome.skipped += skipped
+    from.metrics.offlineSkipped += skipped
+  }
+}

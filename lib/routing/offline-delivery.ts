@@ -1,0 +1,78 @@
+import type { Peers } from '../cluster/peers.js'
+import type { NodeDirectory } from '../node-directory/node-directory.js'
+import { homeOf } from '../offline/home.js'
+import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import type { OfflineEntry } from '../offline/offline-entry.js'
+import type { OfflineIndex } from '../offline/offline-index.js'
+import type { Session } from '../session/session.js'
+import type { Delivery } from './delivery.js'
+
+/** Keeps messages for users who are not connected, each in the buffer of the user's home node. */
+export class OfflineDelivery {
+  constructor (private readonly deps: {
+    directory: Pick<NodeDirectory, 'members' | 'self'>
+    peers: Pick<Peers, 'hold'>
+    buffer: OfflineBuffer
+    index: Pick<OfflineIndex, 'settle'>
+    now: () => number
+  }) {}
+
+  /** Keeps the message for one user on this node. Whether it is kept. */
+  keepHere (from: Session, delivery: Delivery, userId: string): boolean {
+    return this.add(from, this.entryFor(from, delivery, userId))
+  }
+
+  /**
+   * Keeps the message for these users, each at home, and here where the home cannot be reached. Resolves with how many
+   * it is kept for, once those of them who are online after all are about to get it.
+   */
+  async keep (from: Session, delivery: Delivery, userIds: readonly string[]): Promise<number> {
+    const { directory } = this.deps
+    const members = directory.members()
+    const byHome = new Map<string, OfflineEntry[]>()
+    for (const userId of userIds) {
+      const home = homeOf(members, from.tenantId, userId)?.key ?? directory.self.key
+      const entries = byHome.get(home)
+      const entry = this.entryFor(from, delivery, userId)
+      if (entries === undefined) byHome.set(home, [entry])
+      else entries.push(entry)
+    }
+    const kept = await Promise.all([...byHome].map(([home, entries]) => this.keepAt(home, from, entries)))
+    return kept.reduce((sum, count) => sum + count, 0)
+  }
+
+  private async keepAt (home: string, from: Session, entries: OfflineEntry[]): Promise<number> {
+    const { directory, peers, index } = this.deps
+    if (home !== directory.self.key) {
+      const taken = await peers.hold(home, entries)
+      if (taken !== undefined) {
+        from.metrics.offlineBuffered += taken
+        from.metrics.deliveries.add('offline_buffer', taken)
+        return taken
+      }
+    }
+    const kept = entries.filter(entry => this.add(from, entry))
+    await Promise.all(kept.map(({ tenantId, userId }) => index.settle(tenantId, userId)))
+    return kept.length
+  }
+
+  private add (from: Session, entry: OfflineEntry): boolean {
+    if (!this.deps.buffer.add(entry)) return false
+    from.metrics.offlineBuffered++
+    from.metrics.deliveries.add('offline_buffer')
+    return true
+  }
+
+  private entryFor (from: Session, delivery: Delivery, userId: string): OfflineEntry {
+    return {
+      tenantId: from.tenantId,
+      userId,
+      deviceId: '',
+      delivery,
+      expiresAt: this.deps.now() + from.settings.offlineBufferTtlSeconds * 1000,
+      anyDeviceInstead: false,
+      // A note to oneself is for the other devices.
+      exceptDeviceId: userId === from.userId ? from.deviceId : undefined,
+    }
+  }
+}

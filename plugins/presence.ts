@@ -1,0 +1,50 @@
+import fp from 'fastify-plugin'
+import { ThrottledLog } from '../lib/log/throttled-log.js'
+import { Presence } from '../lib/presence/presence.js'
+import { RecentArrivals } from '../lib/presence/recent-arrivals.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    presence: Presence
+    recentArrivals: RecentArrivals
+  }
+}
+
+/** Milliseconds beyond its lifetime that a cached route may be in use: a message on its way. */
+const ROUTE_IN_USE_MS = 5000
+
+/** Makes this node's clients known to the cluster, and the arrivals at other nodes known here. */
+export default fp(async app => {
+  const { config, gatewayMetrics, nodeDirectory, redis } = app
+  const recentArrivals = new RecentArrivals(config.localRouteCacheTtlSeconds * 1000 + ROUTE_IN_USE_MS)
+  const presence = new Presence({
+    routes: app.onlineRoutes,
+    cache: app.routeCache,
+    places: app.tenantPlaces,
+    peers: app.peers,
+    directory: nodeDirectory,
+    connections: app.connections,
+    offlineIndex: app.offlineIndex,
+    handovers: app.handovers,
+    arrivals: recentArrivals,
+    admitWithoutStore: config.admitWithoutRedis,
+    arrivalTimeoutMs: config.peerTimeoutMs,
+    log: app.log,
+    throttledLog: new ThrottledLog(10_000),
+    now: Date.now,
+  })
+  app.decorate('recentArrivals', recentArrivals)
+  app.decorate('presence', presence)
+  nodeDirectory.on('reset', () => {
+    app.log.warn({ member: nodeDirectory.self.key, connections: app.connections.count }, 'registering everything again')
+    presence.reassert()
+  })
+  // Whoever connected while Redis was gone is not known to it.
+  redis?.on('up', () => presence.reassert())
+  gatewayMetrics.nodeCounter('unregistered_connections_total', 'Clients let in while Redis did not answer',
+    () => presence.unregistered)
+  app.addHook('onClose', async () => presence.close())
+}, {
+  name: 'presence',
+  dependencies: ['config', 'metrics', 'redis', 'node-directory', 'online-routes', 'connections', 'admission', 'peer-clients', 'offline-buffer'],
+})

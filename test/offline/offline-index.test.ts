@@ -1,0 +1,123 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { Handovers } from '../../lib/offline/handovers.js'
+import { OfflineIndex } from '../../lib/offline/offline-index.js'
+import { setup as setupBuffer, type BufferSetup } from './buffer.js'
+
+interface Setup extends BufferSetup {
+  index: OfflineIndex
+  /** What was reported: `user=count`. */
+  reports: string[]
+  /** What moved: `user>member`. */
+  moves: string[]
+  /** Members that a user is connected to elsewhere. */
+  online: Map<string, string[]>
+  here: Set<string>
+  store: { isGone: boolean, peerIsGone: boolean }
+}
+
+function setup (test: Test): Setup {
+  const buffer = setupBuffer()
+  const reports: string[] = []
+  const moves: string[] = []
+  const online = new Map<string, string[]>()
+  const here = new Set<string>()
+  const store = { isGone: false, peerIsGone: false }
+  const handovers = new Handovers(buffer.buffer, {
+    hold: async (memberKey, entries) => {
+      if (store.peerIsGone) return undefined
+      moves.push(...entries.map(({ userId }) => `${userId}>${memberKey}`))
+      return entries.length
+    },
+  })
+  const index = new OfflineIndex({
+    buffer: buffer.buffer,
+    handovers,
+    isHere: (_tenantId, userId) => here.has(userId),
+    routes: {
+      hold: async (_tenantId, userId, count) => {
+        if (store.isGone) throw new Error('gone')
+        reports.push(`${userId}=${count}`)
+        return online.get(userId) ?? []
+      },
+    },
+  })
+  test.teardown(() => index.close())
+  return { ...buffer, index, reports, moves, online, here, store }
+}
+
+t.test('it reports once a turn how many messages there are, and when there are none left', async t => {
+  const { add, takeAll, index, reports } = setup(t)
+  for (let seq = 1; seq <= 3; seq++) add({ seq })
+  await nextTurn()
+  await index.settle('t1', 'bob')
+  t.strictSame(reports, ['bob=3'])
+  takeAll()
+  await index.settle('t1', 'bob')
+  t.strictSame(reports, ['bob=3', 'bob=0'])
+  t.equal(index.outstanding, 0)
+  t.equal(index.settle('t1', 'bob'), undefined)
+})
+
+t.test('what came and went within a turn is not worth a report', async t => {
+  const { add, takeAll, index, reports } = setup(t)
+  add({ seq: 1 })
+  takeAll()
+  await index.settle('t1', 'bob')
+  t.strictSame(reports, [])
+})
+
+t.test('messages for a user who is connected elsewhere move there before `settle` resolves', async t => {
+  const { add, index, moves, online, reports } = setup(t)
+  online.set('bob', ['node-2#1', 'node-3#1'])
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.strictSame(moves, ['bob>node-2#1'])
+  t.equal(reports.at(-1), 'bob=0')
+})
+
+t.test('they stay for a user who is connected here too', async t => {
+  const { add, index, moves, online, here } = setup(t)
+  online.set('bob', ['node-2#1'])
+  here.add('bob')
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.strictSame(moves, [])
+})
+
+t.test('a report that failed is made again', async t => {
+  const { add, index, reports, store } = setup(t)
+  store.isGone = true
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.equal(index.outstanding, 1)
+  t.equal(index.failures, 1)
+  store.isGone = false
+  await index.settle('t1', 'bob')
+  t.strictSame(reports, ['bob=1'])
+  t.equal(index.outstanding, 0)
+})
+
+t.test('a move that failed is tried again, and then all of it has moved', async t => {
+  const { add, index, moves, online, store } = setup(t)
+  online.set('bob', ['node-2#1'])
+  store.peerIsGone = true
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.strictSame(moves, [])
+  add({ seq: 2 })
+  store.peerIsGone = false
+  await index.settle('t1', 'bob')
+  t.strictSame(moves, ['bob>node-2#1', 'bob>node-2#1'])
+  t.equal(index.outstanding, 0)
+})
+
+t.test('everything is reported again on request', async t => {
+  const { add, index, reports } = setup(t)
+  add({ seq: 1 })
+  add({ seq: 2, userId: 'carol' })
+  await Promise.all([index.settle('t1', 'bob'), index.settle('t1', 'carol')])
+  index.reassert()
+  await Promise.all([index.settle('t1', 'bob'), index.settle('t1', 'carol')])
+  t.strictSame(reports, ['bob=1', 'carol=1', 'bob=1', 'carol=1'])
+})
