@@ -1,4 +1,5 @@
 import { ConfigError } from '../lib/config/config-error.js'
+import { RedisUnreachableError } from '../lib/redis/redis-errors.js'
 import { TenantsFileError } from '../lib/tenants/tenants-file.js'
 
 /** The configuration cannot be used. */
@@ -48,7 +49,9 @@ export function describeFailure (
     ].join('\n')
     return { text, exitCode: exitConfiguration }
   }
-  if (error instanceof CommandError) return { text: error.message, exitCode: exitFailure }
+  if (error instanceof CommandError || error instanceof RedisUnreachableError) {
+    return { text: error.message, exitCode: exitFailure }
+  }
   const listening = listenProblem(error, settings)
   if (listening !== undefined) return { text: listening, exitCode: exitFailure }
   return { text: error instanceof Error ? error.stack ?? error.message : String(error), exitCode: exitFailure }

@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
 import { describeFailure } from '../../cli/failure.js'
+import { RedisUnreachableError } from '../../lib/redis/redis-errors.js'
 import { mics } from './run.js'
 
 t.test('start without a configuration says what is missing and where to look', async t => {
@@ -42,6 +43,11 @@ t.test('other addresses that cannot be listened on are told by name', async t =>
   const options = { port: '--port', host: '--host' }
   t.match(describeFailure(error('EACCES', { port: 80 }), options), { text: /set --port to one above 1023$/ })
   t.match(describeFailure(error('EADDRNOTAVAIL', { address: '1.2.3.4' }), options), { text: /^--host 1\.2\.3\.4 is not .*; set --host to/ })
+})
+
+t.test('a Redis that cannot be reached is one line', async t => {
+  const error = new RedisUnreachableError('redis:6379', new Error('connect ECONNREFUSED 10.0.0.1:6379'))
+  t.match(describeFailure(error), { text: /^REDIS_URL: .* at redis:6379: connect ECONNREFUSED 10\.0\.0\.1:6379; check [^\n]*$/, exitCode: 1 })
 })
 
 t.test('a fault of ours keeps its stack trace', async t => {

@@ -5,6 +5,7 @@ import { startServer } from '../../server.js'
 import { AckStatus, MessageType, TestClient } from '../helpers/client.js'
 import { startGateway } from '../helpers/gateway.js'
 import { codeIn, readDocument, section, tableRows } from '../helpers/markdown.js'
+import { withRedis } from '../helpers/redis-server.js'
 
 interface Documented {
   name: string
@@ -22,7 +23,9 @@ function typesIn (exposition: string): Record<string, string> {
 }
 
 t.test('the table has every metric with its type and labels, and no other', async t => {
-  const gateway = await startGateway(t)
+  // With Redis, which has metrics of its own.
+  const { url } = await withRedis(t)
+  const gateway = await startGateway(t, { REDIS_URL: url, CLUSTER_GRPC_TOKEN: 'token', NODE_PORT: '0' })
   const { body } = await gateway.server.app.inject('/metrics')
   t.same(Object.fromEntries(documented.map(({ name, type }) => [name, type])), typesIn(body))
 
