@@ -54,7 +54,7 @@ if not redis.call('ZSCORE', leases, key) then
     for _, member in ipairs(redis.call('ZRANGE', set, 0, -1)) do
       local itsNode, itsIncarnation = string.match(member, '^(.*)#(%d+)$')
       if itsNode == nodeId and not isJoined then
-        local info = redis.call('HGET', infos, member)
+        local info = set == leases and redis.call('HGET', infos, member)
         -- The answer to an earlier attempt was lost.
         isJoined = info and cjson.decode(info).processId == processId
         if isJoined then incarnation = tonumber(itsIncarnation)

@@ -4,18 +4,6 @@ import type { RedisLink } from '../redis/redis-link.js'
 /** Users known to be in the set; beyond it all are forgotten, and added once more. */
 const MAX_KNOWN = 100_000
 
-/** Tenant ids have no control characters, so nothing else has the name of another. */
-const SEPARATOR = '\0'
-
-export function userName (tenantId: string, userId: string): string {
-  return `${tenantId}${SEPARATOR}${userId}`
-}
-
-export function parseUserName (name: string): { tenantId: string, userId: string } {
-  const at = name.indexOf(SEPARATOR)
-  return { tenantId: name.slice(0, at), userId: name.slice(at + 1) }
-}
-
 /**
  * The set of users for whom a member has registered or holds something, so that its remains are found without a scan
  * of the keyspace. It lives in another slot than the users' routes, so there is no one script for both: a user is added

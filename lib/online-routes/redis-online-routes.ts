@@ -2,11 +2,11 @@ import type { NodeDirectory } from '../node-directory/node-directory.js'
 import { connectionsKey, offlineKey, onlineKey } from '../redis/keys.js'
 import type { RedisLink } from '../redis/redis-link.js'
 import type { Script } from '../redis/script.js'
-import { MemberUsers, parseUserName, userName } from './member-users.js'
+import { MemberUsers } from './member-users.js'
 import { Membership } from './membership.js'
 import type { Buried, OnlineRoutes, Registration } from './online-routes.js'
 import { buryScript, holdScript, RegisterStatus, registerScript, removeScript } from './route-scripts.js'
-import { UserTurns } from './user-turns.js'
+import { parseUserName, userName, UserTurns } from './user-turns.js'
 
 /** Users whose remains are removed at once. */
 const BURY_CHUNK = 128
@@ -56,9 +56,9 @@ export class RedisOnlineRoutes implements OnlineRoutes {
   async register (
     tenantId: string, userId: string, deviceId: string, maxDevices: number, order?: number
   ): Promise<Registration> {
-    await this.membership.refreshIfStale()
     const user = userName(tenantId, userId)
     return await this.turns.run(user, async () => {
+      await this.membership.refreshIfStale()
       await this.undo(user)
       return await this.asSelf(memberKey => this.registerAs(memberKey, user, deviceId, maxDevices, order))
     })
@@ -76,10 +76,11 @@ export class RedisOnlineRoutes implements OnlineRoutes {
   }
 
   async hold (tenantId: string, userId: string, messages: number): Promise<readonly string[]> {
-    await this.membership.refreshIfStale()
     const user = userName(tenantId, userId)
-    const routes = await this.turns.run(user, () =>
-      this.asSelf(memberKey => this.holdAs(memberKey, user, messages)))
+    const routes = await this.turns.run(user, async () => {
+      await this.membership.refreshIfStale()
+      return await this.asSelf(memberKey => this.holdAs(memberKey, user, messages))
+    })
     return await this.membership.findPeersAmong(routes.map(memberOf))
   }
 

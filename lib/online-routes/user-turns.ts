@@ -1,3 +1,13 @@
+/** A name for a user of a tenant. Tenant ids have no control characters, so nobody else has it. */
+export function userName (tenantId: string, userId: string): string {
+  return `${tenantId}\0${userId}`
+}
+
+export function parseUserName (name: string): { tenantId: string, userId: string } {
+  const at = name.indexOf('\0')
+  return { tenantId: name.slice(0, at), userId: name.slice(at + 1) }
+}
+
 /** What is done for one user is done one after the other, in the order asked. */
 export class UserTurns {
   /** The last of each user that has any. */

@@ -12,11 +12,6 @@ export async function connectLink (
   return link
 }
 
-/** The same. */
-export async function withLink (t: Test, url: string, timeoutMs = 10_000): Promise<RedisLink> {
-  return await connectLink(t, url, { timeoutMs })
-}
-
 /** What a link says from now on, in order. */
 export function eventsOf (link: RedisLink): string[] {
   const events: string[] = []
