@@ -15,7 +15,7 @@ import { maxLinkBytes } from './node-rpc-limits.js'
 import type { PeerService } from './peers.js'
 import { SeenItems } from './seen-items.js'
 
-/** Milliseconds without a sign of life until a connection counts as dead. Peers ping when they have nothing to say. */
+/** Milliseconds. Peers ping every two seconds when they have nothing to say. */
 const SILENCE_MS = 10_000
 
 /** Milliseconds in which a fresh connection must show the token. */
@@ -28,6 +28,9 @@ const CLOSE_MS = 1000
 const MAX_STREAMS_PER_SESSION = 4
 const MAX_CONNECTIONS = 1024
 
+/** Callers without a stream that this node does not know as members, and whose items it remembers. */
+const MAX_STRANGERS = 16
+
 /** Bytes that a peer may send ahead: small enough to be nothing, large enough not to wait for the network. */
 const WINDOW_BYTES = 1024 * 1024
 
@@ -39,6 +42,8 @@ export interface PeerServerDeps {
   maxMessageBytes: number
   log: { warn: LogLine }
   throttledLog: ThrottledLog
+  /** Milliseconds without a sign of life until a connection counts as dead. */
+  silenceMs?: number
   /** Unix milliseconds. */
   now?: () => number
 }
@@ -70,7 +75,7 @@ export class PeerServer {
       settings: { maxConcurrentStreams: MAX_STREAMS_PER_SESSION, initialWindowSize: WINDOW_BYTES, enablePush: false },
     })
     this.http.maxConnections = MAX_CONNECTIONS
-    this.http.setTimeout(SILENCE_MS)
+    this.http.setTimeout(deps.silenceMs ?? SILENCE_MS)
     this.http.on('session', session => this.onSession(session))
     const handle = this.handler()
     this.http.on('request', (request, response) => {
@@ -118,7 +123,11 @@ export class PeerServer {
       }
       handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
         .then(universal => universalResponseToNodeResponse(universal, response))
-        .catch(err => this.deps.throttledLog.log('node rpc stream', this.deps.log.warn, { err }, 'the stream of a peer broke'))
+        .catch(err => {
+          // The peer has gone, as peers do.
+          if (ConnectError.from(err).code === Code.Aborted) return
+          this.deps.throttledLog.log('node rpc stream', this.deps.log.warn, { err }, 'the stream of a peer broke')
+        })
     }
   }
 
@@ -177,16 +186,24 @@ export class PeerServer {
       link.outbox.end()
       this.links.delete(link)
       if (caller.link === link) caller.link = undefined
-      // Whoever is no member is remembered no longer than its stream.
-      const isForgotten = caller.link === undefined && this.deps.directory.get(from) === undefined
-      if (isForgotten && this.callers.get(from) === caller) this.callers.delete(from)
     }
   }
 
   private caller (from: string): Caller {
     let caller = this.callers.get(from)
-    if (caller === undefined) this.callers.set(from, caller = { seen: new SeenItems() })
+    if (caller === undefined) {
+      this.forgetStrangers()
+      this.callers.set(from, caller = { seen: new SeenItems() })
+    }
     return caller
+  }
+
+  /** A member is forgotten when it leaves. Who has not been seen to join has no such end: of those a few are kept. */
+  private forgetStrangers (): void {
+    const strangers = [...this.callers].filter(([key, { link }]) => {
+      return link === undefined && this.deps.directory.get(key) === undefined
+    })
+    for (const [key] of strangers.slice(0, -MAX_STRANGERS)) this.callers.delete(key)
   }
 
   /** A peer has one stream. What an older one still brings, the newer brings again. */

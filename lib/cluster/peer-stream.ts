@@ -1,6 +1,7 @@
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
-import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import { NodeService, type LinkResponse } from '../gen/mics/node/v1/node_pb.js'
+import { PeerConnection } from './peer-connection.js'
 
 export interface PeerStreamOptions {
   endpoint: string
@@ -36,12 +37,12 @@ export class PeerStream {
   /** Connect asked for the next request and waits for it. */
   private next?: (items: Uint8Array[] | undefined) => void
   private readonly abort = new AbortController()
-  private readonly session: Http2SessionManager
+  private readonly connection: PeerConnection
   private readonly openTimer: NodeJS.Timeout
 
   constructor (readonly options: PeerStreamOptions, private readonly events: PeerStreamEvents) {
     const { endpoint, openTimeoutMs, pingIntervalMs, pingTimeoutMs } = options
-    this.session = new Http2SessionManager(endpoint, { pingIntervalMs, pingTimeoutMs })
+    this.connection = new PeerConnection(endpoint, pingIntervalMs, pingTimeoutMs)
     this.openTimer = setTimeout(() => {
       this.end(new ConnectError(`no answer within ${openTimeoutMs} ms`, Code.DeadlineExceeded))
     }, openTimeoutMs).unref()
@@ -66,7 +67,7 @@ export class PeerStream {
     const transport = createConnectTransport({
       httpVersion: '2',
       baseUrl: endpoint,
-      sessionManager: this.session,
+      sessionManager: this.connection,
       acceptCompression: [],
       readMaxBytes: maxBytes,
       writeMaxBytes: maxBytes,
@@ -122,7 +123,6 @@ export class PeerStream {
     this.abort.abort()
     this.next?.(undefined)
     this.next = undefined
-    // A later stream must not meet what is left of this connection: not a handshake that hangs, nor its buffers.
-    this.session.abort()
+    this.connection.close()
   }
 }

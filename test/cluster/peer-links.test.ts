@@ -291,7 +291,7 @@ t.test('each tenant\'s messages arrive once and in order, however often the stre
     sent.push(links.deliver(member.key, delivery, ['bob'], NOBODY))
     if (i % 25 === 0) await sent[Math.max(0, i - 40)]
   }
-  for (const { kind } of await Promise.all(sent)) t.equal(kind, 'answered')
+  t.ok((await Promise.all(sent)).every(({ kind }) => kind === 'answered'))
   for (const tenant of ['t0', 't1', 't2']) {
     const seqs = peer.service.delivered.map(({ delivery }) => delivery)
       .filter(({ message }) => message.tenantId === tenant).map(({ seq }) => seq)
