@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { RedisLink, RedisUnavailableError } from '../../lib/redis/redis-link.js'
 import { connectLink, eventsOf } from '../helpers/redis-link.js'
@@ -104,8 +105,8 @@ t.test('when one call times out, those behind it do not wait any longer', async 
   const link = await connectLink(t, server.url, { timeoutMs: 1000, probeIntervalMs: 60_000 })
   server.pause()
   const first = link.run('test', async redis => await redis.ping())
-  await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
-  // ioredis would send this one when it has the answer to the first.
+  await delay(100)
+  // Due later by its own time. ioredis would send it when it has the answer to the first.
   const second = link.run('test', async redis => await redis.ping())
   await t.rejects(first, unavailable)
   t.equal(link.inFlight, 0)
