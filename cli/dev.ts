@@ -18,7 +18,7 @@ export function devCommand (): Command {
     .option('--host <address>', 'address to listen on (HOST, default 0.0.0.0)')
     .option('-n, --nodes <number>', `nodes to run, 1 to ${maxNodes}; each further one listens on the next port`, parseNodes, 1)
     .addHelpText('after', `
-Everything is in memory: no Redis, no Kafka. Not for production; that is \`mics start\`.
+A single node has everything in memory: no Redis, no Kafka. Not for production; that is \`mics start\`.
 
 With --nodes 2 and more it is a cluster, a process a node, and the page connects to them in turn. That takes Redis:
 the one that REDIS_URL names, else redis-server where it is installed, started and stopped with the demo, else one
@@ -32,7 +32,8 @@ Examples:
     .action(async ({ nodes, ...options }: DevOptions) => {
       const env = withListenOptions(process.env, options)
       if (nodes > 1) await runDevCluster(env, nodes, cluster => process.stdout.write(clusterBanner(cluster)))
-      else await runAlone(env)
+      // Many a shell has a REDIS_URL, meant for something else: a single node of the demo needs none.
+      else await runAlone({ ...env, REDIS_URL: undefined, REDIS__CONNECTION: undefined })
     })
 }
 

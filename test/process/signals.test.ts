@@ -132,6 +132,13 @@ t.test('dev prints where it is, serves the page, lets people in, and ends on Ctr
   t.notMatch(mics.stdout, /Anybody/, 'nobody else reaches a loopback address')
 })
 
+t.test('dev alone does not look at a Redis that is meant for something else', async t => {
+  const mics = MicsProcess.start(t, ['dev'], { REDIS_URL: 'redis.example:6379' })
+  await mics.prints(/MICS is running at/)
+  mics.signal('SIGINT')
+  t.equal(await mics.ended, 0)
+})
+
 t.test('dev on every address says that anybody gets in', async t => {
   const mics = MicsProcess.start(t, ['dev', '--host', '0.0.0.0'])
   await mics.prints(/Anybody who reaches this port can sign in as anybody; --host 127\.0\.0\.1 keeps it to this machine\./)
