@@ -43,7 +43,8 @@ export default fp(async app => {
   app.tenants.on('removed', tenantId => offlineBuffer.removeTenant(tenantId))
   app.lifecycle.onDrain('offline-buffer', async () => {
     const before = handovers.moved
-    await handOverAll(offlineBuffer, handovers, nodeDirectory, AbortSignal.timeout(HAND_OVER_MS))
+    await handOverAll({ buffer: offlineBuffer, handovers, directory: nodeDirectory, connections },
+      AbortSignal.timeout(HAND_OVER_MS))
     const moved = handovers.moved - before
     if (moved > 0) app.log.info({ messages: moved }, 'messages for offline users handed over')
     const { size } = offlineBuffer

@@ -17,6 +17,9 @@ export class Connections {
   /** All connections of this node. */
   count = 0
 
+  /** Connections that have been removed and whose sockets have not ended: some of what they were sent may come back. */
+  ending = 0
+
   /** The user's connections, one per device. */
   ofUser (tenantId: string, userId: string): readonly Session[] {
     return this.tenants.get(tenantId)?.users.get(userId) ?? NONE

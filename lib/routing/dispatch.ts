@@ -175,7 +175,10 @@ export class Dispatch {
   private async keep (): Promise<void> {
     const { from, delivery, offline, maxBuffered } = this
     if (offline.length === 0) return
-    const kept = await this.deps.offline.keep(from, delivery, offline.slice(0, maxBuffered))
+    const wanted = offline.slice(0, maxBuffered)
+    const kept = await this.deps.offline.keep(from, delivery, wanted)
+    // Whoever has connected by now is found by the next message.
+    for (const userId of wanted) this.deps.cache.forget(from.tenantId, userId)
     const skipped = offline.length - kept
     this.outcome.buffered += kept
     this.outcome.skipped += skipped

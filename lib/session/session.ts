@@ -326,12 +326,14 @@ export class Session {
         code === 1006 ? 'connection lost' : 'connection closed by the client')
     }
     this.save(this.outbound.unconfirmed())
+    this.deps.connections.ending--
   }
 
   private leave (code: number): void {
     this.closed = true
     this.backlog = []
     this.deps.connections.remove(this)
+    this.deps.connections.ending++
     if (this.watched !== undefined) this.deps.heartbeats.unwatch(this.watched)
     this.metrics.connections--
     this.metrics.closes.add(COUNTED_CODES.has(code) ? code : 'other')

@@ -32,10 +32,12 @@ export class RoamingClient {
   readonly received: MessageRequest[] = []
   /** Messages acked SENT, in the order of their acks. */
   readonly sent: Outgoing[] = []
-  /** When each was acked, milliseconds of `performance.now()`. */
-  readonly sentAt = new Map<string, number>()
+  /** When each was said first and when it was acked, milliseconds of `performance.now()`. */
+  readonly times = new Map<string, { said: number, acked: number }>()
   /** Acks FAILED for good, with the reason. */
   readonly refused: Array<{ msgId: string, reason: string }> = []
+  /** Reasons of FAILED acks after which it sent again. */
+  readonly retried: Array<{ msgId: string, reason: string }> = []
   /** How each of its connections ended. */
   readonly ends: Array<{ code: number, reason: string }> = []
   /** Where it is connected: the node's id. Undefined: nowhere. */
@@ -65,6 +67,7 @@ export class RoamingClient {
   /** Sends a message, now or when it is connected. Resolves when it is acked SENT, or refused for good. */
   async send (outgoing: Outgoing): Promise<void> {
     this.unacked.push(outgoing)
+    this.times.set(outgoing.msgId, { said: performance.now(), acked: Infinity })
     this.transmit(outgoing)
     await this.until(() => !this.unacked.includes(outgoing))
   }
@@ -135,6 +138,7 @@ export class RoamingClient {
     const outgoing = this.unacked.find(other => other.msgId === msgId)
     if (outgoing === undefined) return
     if (status === AckStatus.FAILED && RETRY.has(reason)) {
+      this.retried.push({ msgId, reason })
       delay(RETRY_MS).then(() => this.transmit(outgoing), () => {})
       return
     }
@@ -143,7 +147,7 @@ export class RoamingClient {
       this.refused.push({ msgId, reason })
     } else {
       this.sent.push(outgoing)
-      this.sentAt.set(msgId, performance.now())
+      this.times.set(msgId, { said: this.times.get(msgId)?.said ?? 0, acked: performance.now() })
     }
   }
 

@@ -39,6 +39,7 @@ function setup () {
     },
   }
   const cache = {
+    forget: () => {},
     find: (_tenantId: string, userId: string) => cached.get(userId) ?? Promise.resolve([]),
     findFresh: async (_tenantId: string, userId: string) => fresh.get(userId) ?? [],
   }
