@@ -161,9 +161,12 @@ export class TokenStock {
     return this.local.take(rate)
   }
 
-  /** Tokens to have beyond those that are waited for. A load that grows is met by half of what has come so far. */
+  /**
+   * Tokens to have beyond those that are waited for. A load that grows is met by half of what has come so far; not so
+   * a burst, which comes at once and may be all.
+   */
   private supply (): number {
-    return Math.floor(Math.max(this.demand * FULL_INTERVALS, this.asked / 2))
+    return Math.floor(Math.max(this.demand * FULL_INTERVALS, (this.asked - this.waiting.length) / 2))
   }
 
   private measure (now: number): void {

@@ -23,7 +23,7 @@ export function connectionsKey (tenantId: string): string {
   return `{${part(tenantId)}}:connections`
 }
 
-/** Hash: the tenant's token bucket. */
+/** String: when the tenant's token bucket is full again. */
 export function tokensKey (tenantId: string): string {
   return `{${part(tenantId)}}:tokens`
 }

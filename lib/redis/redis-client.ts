@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
+import { Cluster, Redis, type Callback, type CommonRedisOptions } from 'ioredis'
 import type { RedisUrl } from './redis-url.js'
 
 /** A single Redis, one behind Sentinel, or a Redis Cluster: commands are the same. */
@@ -72,7 +72,7 @@ export function createRedisClient (url: RedisUrl, timeoutMs: number, name: strin
         ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
       })
     case 'cluster':
-      return new Cluster(addresses, {
+      return new EndingCluster(addresses, {
         lazyConnect: true,
         enableAutoPipelining: true,
         enableOfflineQueue: false,
@@ -84,6 +84,33 @@ export function createRedisClient (url: RedisUrl, timeoutMs: number, name: strin
         dnsLookup: (host, callback) => callback(null, host),
         redisOptions: { ...common, ...(tls ? { tls: {} } : {}) },
       })
+  }
+}
+
+/**
+ * ioredis asks again and again who serves which slot, and goes on with it where it was closed while it asked: the
+ * process would never end.
+ */
+class EndingCluster extends Cluster {
+  private isLeft = false
+
+  override connect (): Promise<void> {
+    this.isLeft = false
+    return super.connect()
+  }
+
+  override quit (callback?: Callback<'OK'>): Promise<'OK'> {
+    this.isLeft = true
+    return super.quit(callback)
+  }
+
+  override disconnect (reconnect = false): void {
+    this.isLeft ||= !reconnect
+    super.disconnect(reconnect)
+  }
+
+  override refreshSlotsCache (callback?: Callback<void>): void {
+    if (!this.isLeft) super.refreshSlotsCache(callback)
   }
 }
 

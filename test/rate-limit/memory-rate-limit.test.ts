@@ -1,5 +1,12 @@
 import t from 'tap'
 import { MemoryRateLimit } from '../../lib/rate-limit/memory-rate-limit.js'
+import { rateLimitContract } from './contract.js'
+
+await t.test('contract', t => rateLimitContract(t, async () => {
+  const clock = { now: 0 }
+  const limit = new MemoryRateLimit(() => clock.now)
+  return { limits: [limit, limit, limit], now: async () => clock.now, tick: async () => { clock.now += 5 } }
+}))
 
 function rateLimit () {
   const clock = { now: 0 }

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import type { Cluster } from 'ioredis'
 import t from 'tap'
+import { createRedisClient } from '../../lib/redis/redis-client.js'
 import type { RedisLink } from '../../lib/redis/redis-link.js'
+import { parseRedisUrl } from '../../lib/redis/redis-url.js'
 import { Script } from '../../lib/redis/script.js'
 import { connectLink, eventsOf } from '../helpers/redis-link.js'
 import { withRedisCluster } from '../helpers/redis-server.js'
@@ -112,4 +115,18 @@ t.test('a cluster of which everything was restarted is found again', async t => 
   await until('all three are noticed', () => events.filter(event => event === 'restarted').length === 3)
   await until('all can be read', async () => (await readable(link)).every(Boolean))
   t.equal(link.isUp, true)
+})
+
+t.test('a client that is closed while it asks who serves which slot does not go on asking', async t => {
+  const cluster = await withRedisCluster(t)
+  const client = createRedisClient(parseRedisUrl(cluster.url), 10_000, 'test') as Cluster
+  client.on('error', t.threw)
+  await client.connect()
+  let rounds = 0
+  const askAgain = (): void => { if (++rounds < 100) client.refreshSlotsCache(askAgain) }
+  client.refreshSlotsCache(askAgain)
+  client.disconnect()
+  await once(client, 'end')
+  client.refreshSlotsCache(askAgain)
+  t.ok(rounds < 100)
 })
