@@ -18,7 +18,9 @@ import { Delivery } from '../lib/routing/delivery.js'
 
 const TOKEN = 'bench'
 const NOBODY: ReadonlySet<string> = new Set()
-const LIMITS = { token: TOKEN, maxMessageBytes: 1024 * 1024, throttledLog: new ThrottledLog(10_000), log: console }
+const LIMITS = {
+  token: TOKEN, timeoutMs: 5000, maxMessageBytes: 1024 * 1024, throttledLog: new ThrottledLog(10_000), log: console,
+}
 
 const { values } = parseArgs({
   options: {
@@ -91,7 +93,7 @@ async function run (call: () => unknown, inFlight: number): Promise<Run> {
 async function measure (endpoint: string): Promise<void> {
   const peer = member('b', endpoint)
   const links = new PeerLinks(directory(member('a', ''), peer), {
-    ...LIMITS, timeoutMs: 5000, queueMaxBytes: 64 * 1024 * 1024, breakerFailureThreshold: 5, breakerOpenMs: 5000,
+    ...LIMITS, queueMaxBytes: 64 * 1024 * 1024, breakerFailureThreshold: 5, breakerOpenMs: 5000,
   })
   const forward = async (): Promise<void> => {
     const { kind } = await links.deliver(peer.key, delivery(), ['user-200046'], NOBODY)

@@ -25,6 +25,7 @@ export default fp(async app => {
       token: config.clusterGrpcToken,
       directory: nodeDirectory,
       service: app.peerService,
+      timeoutMs: config.peerTimeoutMs,
       maxMessageBytes: config.maxMessageBytes,
       log: { warn: app.log.warn.bind(app.log) },
       throttledLog: new ThrottledLog(10_000),
@@ -33,9 +34,10 @@ export default fp(async app => {
     emit({ reason: 'token' }, server?.unauthorized ?? 0)
     emit({ reason: 'other_member' }, server?.misdirected ?? 0)
   })
-  gatewayMetrics.nodeCounters('node_rpc_items_total', 'What other nodes sent that was seen before or could not be done',
+  gatewayMetrics.nodeCounters('node_rpc_items_total', 'What other nodes sent that was not done: seen before, late, or failed',
     ['kind'], emit => {
       emit({ kind: 'repeated' }, server?.repeated ?? 0)
+      emit({ kind: 'late' }, server?.late ?? 0)
       emit({ kind: 'failed' }, server?.faults ?? 0)
     })
   app.addHook('onReady', async () => {

@@ -4,7 +4,8 @@ import type { OfflineEntry } from '../offline/offline-entry.js'
 import { decodeMessageRequest } from '../protocol/client-frame.js'
 import { Delivery } from '../routing/delivery.js'
 import { decodeItem, type Deliver, type Item } from './item-codec.js'
-import { MAX_UNANSWERED } from './node-rpc-limits.js'
+import { Lateness } from './lateness.js'
+import { MAX_UNANSWERED, SLOW_FACTOR } from './node-rpc-limits.js'
 import { Outbox } from './outbox.js'
 import type { PeerService } from './peers.js'
 import type { SeenItems } from './seen-items.js'
@@ -14,15 +15,24 @@ const NOBODY: ReadonlySet<string> = new Set()
 /** Items in progress for one peer. More it may not have unanswered, and what it gave up may go on here for a while. */
 const MAX_UNFINISHED = 4 * MAX_UNANSWERED
 
+/** Part of a call's time after which it is not begun any more: its caller may give it up before the answer is there. */
+const LATEST_BEGIN = 0.5
+
 export interface InboundLinkDeps {
   service: PeerService
   seen: SeenItems
+  /** Milliseconds after which a peer gives up a message; it gives up what takes its time later. */
+  timeoutMs: number
+  /** Whether this node is still the member that the stream was opened to; found out first where that is in doubt. */
+  isAddressee: () => boolean | Promise<boolean>
   /** Unix milliseconds. */
   now: () => number
   /** An item that cannot be understood, or that could not be done. It is answered as if it had reached nobody. */
   onFault: (kind: Item['kind'], error: unknown) => void
   /** An item that had come before. */
   onRepeated: () => void
+  /** An item that was not begun, because its caller has given it up or was about to. */
+  onLate: () => void
 }
 
 /** One stream from a peer: does what its items say, each once, and answers. */
@@ -30,20 +40,26 @@ export class InboundLink {
   readonly outbox = new Outbox()
   /** Items of this stream that take their time. */
   private unfinished = 0
+  private readonly lateness: Lateness
   private readonly onFinished: Array<() => void> = []
 
   /** @param from the peer's member key */
-  constructor (private readonly from: string, private readonly deps: InboundLinkDeps) {}
+  constructor (private readonly from: string, private readonly deps: InboundLinkDeps) {
+    this.lateness = new Lateness(deps.now)
+  }
 
   /** Reads until the peer has no more to say, or nobody listens any more. Never rejects. */
   async read (requests: AsyncIterable<LinkRequest>): Promise<void> {
     const { outbox } = this
     try {
-      for await (const { items } of requests) {
+      for await (const { items, sentAtMs } of requests) {
         if (outbox.isEnded) return
+        const lateMs = this.lateness.of(Number(sentAtMs))
+        const asked = this.deps.isAddressee()
+        const isAddressee = typeof asked === 'boolean' ? asked : await asked
         const results: Result[] = []
         for (const bytes of items) {
-          const result = this.process(bytes)
+          const result = this.process(bytes, isAddressee ? lateMs : Infinity)
           if (result !== undefined) results.push(result)
         }
         outbox.push(results)
@@ -62,7 +78,7 @@ export class InboundLink {
   }
 
   /** The answer, where it is known at once. */
-  private process (bytes: Uint8Array): Result | undefined {
+  private process (bytes: Uint8Array, lateMs: number): Result | undefined {
     const { seen, onFault, onRepeated } = this.deps
     const item = decodeItem(bytes)
     if (item === undefined) {
@@ -74,11 +90,18 @@ export class InboundLink {
       onRepeated()
       return known === 'in_progress' ? undefined : known
     }
-    if (item.kind === 'hold' || item.kind === 'arrive') {
+    const isSlow = item.kind === 'hold' || item.kind === 'arrive'
+    const result = answer(item.id)
+    if (lateMs > this.deps.timeoutMs * (isSlow ? SLOW_FACTOR : 1) * LATEST_BEGIN) {
+      result.failed = true
+      this.deps.onLate()
+      seen.remember(item.id, result)
+      return result
+    }
+    if (isSlow) {
       this.begin(item)
       return undefined
     }
-    const result = answer(item.id)
     try {
       if (item.kind === 'malformed') throw new Error('an item of no kind that is known here')
       this.deliver(item.deliver, result)

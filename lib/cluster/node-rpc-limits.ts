@@ -28,3 +28,6 @@ export const MAX_UNANSWERED_BYTES = 1024 * 1024
 /** Answers that are remembered of each peer, and the user positions in them. */
 export const SEEN_RESULTS = 4 * MAX_UNANSWERED
 export const SEEN_POSITIONS = MAX_UNANSWERED_BYTES
+
+/** A call that makes the peer do something that takes time may take this many times as long as another. */
+export const SLOW_FACTOR = 5

@@ -4,7 +4,7 @@ import type { LinkResponse, Result } from '../gen/mics/node/v1/node_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { Member } from '../node-directory/node-directory.js'
 import { Deadlines } from './deadlines.js'
-import { MAX_BATCH_BYTES, maxItemBytes, maxLinkBytes } from './node-rpc-limits.js'
+import { MAX_BATCH_BYTES, maxItemBytes, maxLinkBytes, SLOW_FACTOR } from './node-rpc-limits.js'
 import type { PeerItem, Unanswered } from './peer-item.js'
 import { PeerQueue } from './peer-queue.js'
 import { PeerStream } from './peer-stream.js'
@@ -15,9 +15,6 @@ const MAX_ATTEMPTS = 3
 
 /** Milliseconds before the second attempt; doubled with each, and spread over half to one and a half of it. */
 const RETRY_MS = 40
-
-/** A call that makes the peer do something that takes time may take this many times as long. */
-const SLOW_FACTOR = 5
 
 /** Milliseconds during which a peer that refused us is not asked again. */
 const REFUSED_MS = 1000
@@ -44,6 +41,8 @@ export interface PeerLinkOptions {
 export interface PeerLinkEvents {
   /** The member key of this node. */
   self: () => string
+  /** Nothing is pending any more on a link that takes no more calls. */
+  onRetired: () => void
   /** The peer says that it is another member by now. */
   onDisowned: () => void
   /** Once for each item. Undefined: it was answered. */
@@ -71,8 +70,10 @@ export class PeerLink {
   private refusedUntil = -Infinity
   private timeoutCountedAt = -Infinity
   private isClosed = false
+  private isRetiring = false
 
   constructor (
+    private readonly processId: string,
     private readonly member: Member,
     private readonly options: PeerLinkOptions,
     private readonly events: PeerLinkEvents
@@ -119,11 +120,20 @@ export class PeerLink {
     else if (this.retryTimer === undefined) this.connect()
   }
 
-  /** This node has become another member: what it said as the old one is over. */
+  /**
+   * The peer is no member any more: takes no more calls. What is under way may still be answered, by the same process
+   * under another name maybe; if it were given up at once, it would be done twice.
+   */
+  retire (): void {
+    this.isRetiring = true
+    this.closeIfDone()
+  }
+
+  /** This node has become another member: it says what is under way again, in its new name. */
   restart (): void {
     if (this.stream === undefined) return
     this.stream.close()
-    this.afterStream(this.stream)
+    this.afterStream()
   }
 
   /** Ends everything; what is pending is unreachable. */
@@ -139,7 +149,7 @@ export class PeerLink {
   }
 
   private refusal (item: PeerItem): Unanswered | undefined {
-    if (this.isClosed) return 'closed'
+    if (this.isClosed || this.isRetiring) return 'closed'
     if (performance.now() < this.refusedUntil) return 'refused'
     if (this.breaker.refuses) return 'breaker_open'
     if (item.bytes > maxItemBytes(this.options.maxMessageBytes)) return 'too_large'
@@ -159,9 +169,10 @@ export class PeerLink {
   private connect (): void {
     const { token, timeoutMs, maxMessageBytes } = this.options
     const { endpoint, key } = this.member
-    const stream = this.stream = new PeerStream({
+    this.stream = new PeerStream({
       endpoint,
       token,
+      processId: this.processId,
       from: this.events.self(),
       to: key,
       openTimeoutMs: timeoutMs,
@@ -171,7 +182,7 @@ export class PeerLink {
     }, {
       takeItems: () => this.takeItems(),
       onResponse: response => this.onResponse(response),
-      onEnd: error => this.onStreamEnd(stream, error),
+      onEnd: error => this.onStreamEnd(error),
     })
   }
 
@@ -206,7 +217,7 @@ export class PeerLink {
     if (!this.queue.isEmpty) this.stream?.poke()
   }
 
-  private onStreamEnd (stream: PeerStream, error: ConnectError | undefined): void {
+  private onStreamEnd (error: ConnectError | undefined): void {
     const { breakerFailureThreshold, breakerOpenMs, throttledLog, log } = this.options
     const peer = this.member.key
     if (error?.code === Code.Unauthenticated) {
@@ -221,7 +232,7 @@ export class PeerLink {
       throttledLog.log(`peer stream ${peer}`, log.warn, { peer, reason: error.message }, 'the stream to a peer broke')
       this.breaker.failed(breakerFailureThreshold, breakerOpenMs)
     }
-    this.afterStream(stream, error)
+    this.afterStream(error)
   }
 
   private refuse (): void {
@@ -230,16 +241,14 @@ export class PeerLink {
   }
 
   /** Sees to what the stream has left behind, and to the next one. */
-  private afterStream (stream: PeerStream, error?: ConnectError): void {
+  private afterStream (error?: ConnectError): void {
     this.stream = undefined
     this.failedAttempts++
     const isTooLarge = error?.code === Code.ResourceExhausted
-    // What one member did not answer another must not ask: the peer could not know that it has seen it.
-    const isSameMember = stream.options.from === this.events.self()
     const again: PeerItem[] = []
     for (const item of this.unanswered.takeAll()) {
       if (isTooLarge && item.bytes > MAX_BATCH_BYTES) this.settle(item, 'too_large')
-      else if (item.sends < MAX_ATTEMPTS && isSameMember) again.push(item)
+      else if (item.sends < MAX_ATTEMPTS) again.push(item)
       else this.settle(item, 'broken')
     }
     this.queue.putBack(again)
@@ -288,6 +297,13 @@ export class PeerLink {
       this.trial = undefined
     }
     this.tell(item, outcome)
+    if (this.isRetiring) this.closeIfDone()
+  }
+
+  private closeIfDone (): void {
+    if (this.isClosed || this.pending > 0) return
+    this.close()
+    this.events.onRetired()
   }
 
   private tell (item: PeerItem, outcome: Result | Unanswered): void {

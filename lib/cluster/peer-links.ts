@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
 import { HeldMessageSchema, type HeldMessage, type Result } from '../gen/mics/node/v1/node_pb.js'
@@ -31,6 +32,9 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   }
 
   private readonly links = new Map<string, PeerLink>()
+  /** Links whose member has left, until all is settled that they were asked for. */
+  private readonly retiring = new Set<PeerLink>()
+  private readonly processId = randomUUID()
   private lastId = 0
   private isClosing = false
 
@@ -102,8 +106,9 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     this.directory.off('left', this.onLeft)
     this.directory.off('reset', this.onReset)
     await this.settled(deadline)
-    for (const link of this.links.values()) link.close()
+    for (const link of this.all()) link.close()
     this.links.clear()
+    this.retiring.clear()
   }
 
   private call (
@@ -126,14 +131,16 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     if (this.isClosing || member === undefined || memberKey === this.directory.self.key) return undefined
     let link = this.links.get(memberKey)
     if (link === undefined) {
-      link = new PeerLink(member, this.options, {
+      const created: PeerLink = new PeerLink(this.processId, member, this.options, {
         self: () => this.directory.self.key,
+        onRetired: () => this.retiring.delete(created),
         onDisowned: () => this.emit('disowned', member),
         onSettled: ({ kind }, unanswered) => {
           this.calls[kind].add(unanswered ?? 'answered')
           this.onSettled?.()
         },
       })
+      link = created
       this.links.set(memberKey, link)
     }
     return link
@@ -142,7 +149,7 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   private onSettled?: () => void
 
   private async settled (deadline?: AbortSignal): Promise<void> {
-    const pending = (): number => [...this.links.values()].reduce((sum, link) => sum + link.pending, 0)
+    const pending = (): number => this.all().reduce((sum, link) => sum + link.pending, 0)
     if (pending() === 0 || deadline?.aborted === true) return
     await new Promise<void>(resolve => {
       this.onSettled = () => { if (pending() === 0) resolve() }
@@ -153,19 +160,26 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   private byNode (read: (link: PeerLink) => number): Map<string, number> {
     const values = new Map<string, number>()
     // While a node comes back it may be there twice; what counts is the one in trouble.
-    for (const link of this.links.values()) {
+    for (const link of this.all()) {
       values.set(link.nodeId, Math.max(read(link), values.get(link.nodeId) ?? 0))
     }
     return values
   }
 
   private readonly onLeft = ({ key }: Member): void => {
-    this.links.get(key)?.close()
+    const link = this.links.get(key)
+    if (link === undefined) return
     this.links.delete(key)
+    this.retiring.add(link)
+    link.retire()
   }
 
   private readonly onReset = (): void => {
-    for (const link of this.links.values()) link.restart()
+    for (const link of this.all()) link.restart()
+  }
+
+  private all (): PeerLink[] {
+    return [...this.links.values(), ...this.retiring]
   }
 }
 

@@ -9,7 +9,7 @@ import { Code, ConnectError, createConnectRouter, type HandlerContext } from '@c
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import { LinkResponseSchema, NodeService, type LinkRequest, type LinkResponse } from '../gen/mics/node/v1/node_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
-import type { Member, NodeDirectory } from '../node-directory/node-directory.js'
+import type { NodeDirectory } from '../node-directory/node-directory.js'
 import { InboundLink } from './inbound-link.js'
 import { maxLinkBytes } from './node-rpc-limits.js'
 import type { PeerService } from './peers.js'
@@ -28,8 +28,8 @@ const CLOSE_MS = 1000
 const MAX_STREAMS_PER_SESSION = 4
 const MAX_CONNECTIONS = 1024
 
-/** Callers without a stream that this node does not know as members, and whose items it remembers. */
-const MAX_STRANGERS = 16
+/** Milliseconds that what a process has asked for is remembered after its stream ended: longer than it asks again. */
+const REMEMBERED_MS = 10 * 60_000
 
 /** Bytes that a peer may send ahead: small enough to be nothing, large enough not to wait for the network. */
 const WINDOW_BYTES = 1024 * 1024
@@ -37,8 +37,10 @@ const WINDOW_BYTES = 1024 * 1024
 export interface PeerServerDeps {
   /** What a peer must present. Without one the server does not start. */
   token: string
-  directory: Pick<NodeDirectory, 'self' | 'get' | 'on' | 'off'>
+  directory: Pick<NodeDirectory, 'self' | 'isStale' | 'refresh'>
   service: PeerService
+  /** Milliseconds after which a peer gives up a message. */
+  timeoutMs: number
   maxMessageBytes: number
   log: { warn: LogLine }
   throttledLog: ThrottledLog
@@ -48,10 +50,12 @@ export interface PeerServerDeps {
   now?: () => number
 }
 
-/** What is known of a peer: what it has asked for, and the stream on which it asks now. */
+/** What is known of a process that asks: what it has asked for, and the stream on which it asks now. */
 interface Caller {
-  seen: SeenItems
+  readonly seen: SeenItems
   link?: InboundLink
+  /** When its last stream ended. */
+  endedAt: number
 }
 
 /** Answers the peers: HTTP/2 cleartext on its own port. What they say goes to the PeerService and nowhere else. */
@@ -62,15 +66,20 @@ export class PeerServer {
   /** Items that came again, and items that could not be understood or done. */
   repeated = 0
   faults = 0
+  /** Items not begun, because they came after the peer had given them up, or for the member that this node was. */
+  late = 0
   private readonly http: Http2Server
   private readonly expected: Buffer
+  /** By process id. */
   private readonly callers = new Map<string, Caller>()
   private readonly links = new Set<InboundLink>()
   private readonly sessions = new Map<ServerHttp2Session, NodeJS.Timeout>()
+  private readonly now: () => number
   private isClosing = false
 
   constructor (private readonly deps: PeerServerDeps) {
     this.expected = sha256(`Bearer ${deps.token}`)
+    this.now = deps.now ?? Date.now
     this.http = createServer({
       settings: { maxConcurrentStreams: MAX_STREAMS_PER_SESSION, initialWindowSize: WINDOW_BYTES, enablePush: false },
     })
@@ -82,7 +91,6 @@ export class PeerServer {
       if (this.isAuthorized(request)) handle(request, response)
       else this.turnAway(request, response)
     })
-    deps.directory.on('left', this.onLeft)
   }
 
   /** The port it listens on. Rejects when that cannot be had, or without a token. */
@@ -97,7 +105,6 @@ export class PeerServer {
   async close (): Promise<void> {
     if (this.isClosing) return
     this.isClosing = true
-    this.deps.directory.off('left', this.onLeft)
     const closed = this.http.listening ? new Promise<void>(resolve => this.http.close(() => resolve())) : undefined
     const force = setTimeout(() => {
       for (const session of this.sessions.keys()) session.destroy()
@@ -167,15 +174,18 @@ export class PeerServer {
   private async * link (requests: AsyncIterable<LinkRequest>, context: HandlerContext): AsyncIterable<LinkResponse> {
     const { self } = this.deps.directory
     const to = context.requestHeader.get('mics-to')
-    const from = context.requestHeader.get('mics-from')
+    const from = context.requestHeader.get('mics-from') ?? ''
+    const processId = context.requestHeader.get('mics-process') ?? ''
     if (to !== self.key) {
       this.misdirected++
       throw new ConnectError(`this is not ${to}`, Code.FailedPrecondition)
     }
-    if (from === null || from === '') throw new ConnectError('mics-from is missing', Code.InvalidArgument)
+    if (from === '' || processId === '') {
+      throw new ConnectError('mics-from or mics-process is missing', Code.InvalidArgument)
+    }
     if (this.isClosing) throw new ConnectError('this node is closing', Code.Unavailable)
-    const caller = this.caller(from)
-    const link = this.open(from, caller)
+    const caller = this.caller(processId)
+    const link = this.open(from, to, caller)
     context.signal.addEventListener('abort', () => link.outbox.end())
     try {
       // So that the peer knows that its stream was accepted.
@@ -185,35 +195,40 @@ export class PeerServer {
     } finally {
       link.outbox.end()
       this.links.delete(link)
-      if (caller.link === link) caller.link = undefined
+      if (caller.link === link) {
+        caller.link = undefined
+        caller.endedAt = this.now()
+      }
     }
   }
 
-  private caller (from: string): Caller {
-    let caller = this.callers.get(from)
+  /** By the process and not by the member: one that joins again asks again for what was not answered. */
+  private caller (processId: string): Caller {
+    let caller = this.callers.get(processId)
     if (caller === undefined) {
-      this.forgetStrangers()
-      this.callers.set(from, caller = { seen: new SeenItems() })
+      this.forgetTheGone()
+      this.callers.set(processId, caller = { seen: new SeenItems(), endedAt: 0 })
     }
     return caller
   }
 
-  /** A member is forgotten when it leaves. Who has not been seen to join has no such end: of those a few are kept. */
-  private forgetStrangers (): void {
-    const strangers = [...this.callers].filter(([key, { link }]) => {
-      return link === undefined && this.deps.directory.get(key) === undefined
-    })
-    for (const [key] of strangers.slice(0, -MAX_STRANGERS)) this.callers.delete(key)
+  private forgetTheGone (): void {
+    for (const [processId, { link, endedAt }] of this.callers) {
+      if (link === undefined && this.now() - endedAt > REMEMBERED_MS) this.callers.delete(processId)
+    }
   }
 
   /** A peer has one stream. What an older one still brings, the newer brings again. */
-  private open (from: string, caller: Caller): InboundLink {
-    const { service, throttledLog, log, now = Date.now } = this.deps
+  private open (from: string, to: string, caller: Caller): InboundLink {
+    const { service, timeoutMs, throttledLog, log } = this.deps
     caller.link?.outbox.end()
     caller.link = new InboundLink(from, {
       service,
       seen: caller.seen,
-      now,
+      timeoutMs,
+      isAddressee: () => this.isStill(to),
+      now: this.now,
+      onLate: () => { this.late++ },
       onRepeated: () => { this.repeated++ },
       onFault: (kind, err) => {
         this.faults++
@@ -224,8 +239,11 @@ export class PeerServer {
     return caller.link
   }
 
-  private readonly onLeft = ({ key }: Member): void => {
-    this.callers.delete(key)
+  /** A process that stood still for longer than its lease finds out first whether it is still who it was. */
+  private isStill (memberKey: string): boolean | Promise<boolean> {
+    const { directory } = this.deps
+    if (!directory.isStale) return directory.self.key === memberKey
+    return directory.refresh().then(() => directory.self.key === memberKey, () => directory.self.key === memberKey)
   }
 }
 

@@ -6,6 +6,8 @@ import { PeerConnection } from './peer-connection.js'
 export interface PeerStreamOptions {
   endpoint: string
   token: string
+  /** Names this process: ids of items are unique within it. */
+  processId: string
   /** Member keys. */
   from: string
   to: string
@@ -63,7 +65,7 @@ export class PeerStream {
   }
 
   private async run (): Promise<void> {
-    const { endpoint, token, from, to, maxBytes } = this.options
+    const { endpoint, token, processId, from, to, maxBytes } = this.options
     const transport = createConnectTransport({
       httpVersion: '2',
       baseUrl: endpoint,
@@ -74,7 +76,9 @@ export class PeerStream {
     })
     const responses = createClient(NodeService, transport).link(this.requests(), {
       signal: this.abort.signal,
-      headers: { authorization: `Bearer ${token}`, 'mics-from': from, 'mics-to': to },
+      headers: {
+        authorization: `Bearer ${token}`, 'mics-process': processId, 'mics-from': from, 'mics-to': to,
+      },
     })
     for await (const response of responses) {
       if (this.isEnded) return
@@ -89,14 +93,14 @@ export class PeerStream {
     this.poke()
   }
 
-  private async * requests (): AsyncGenerator<{ items: Uint8Array[] }> {
+  private async * requests (): AsyncGenerator<{ items: Uint8Array[], sentAtMs: bigint }> {
     for (;;) {
       const items = await new Promise<Uint8Array[] | undefined>(resolve => {
         this.next = resolve
         this.poke()
       })
       if (items === undefined) return
-      yield { items }
+      yield { items, sentAtMs: BigInt(Date.now()) }
     }
   }
 

@@ -64,12 +64,19 @@ export interface TestPeer {
 /** A node RPC server on a free port, closed when the test ends. */
 export async function startPeer (
   t: Test,
-  { nodeId = 'b', token = TOKEN, maxMessageBytes = 1024 * 1024, port = 0, incarnation = 1, silenceMs = 10_000 } = {}
+  { nodeId = 'b', token = TOKEN, maxMessageBytes = 1024 * 1024, port = 0, incarnation = 1, silenceMs = 10_000, timeoutMs = PATIENT_MS } = {}
 ): Promise<TestPeer> {
   const service = new TestService()
   const directory = new TestDirectory(aMember(nodeId, '', incarnation))
   const server = new PeerServer({
-    token, directory, service, maxMessageBytes, silenceMs, log: { warn () {} }, throttledLog: new ThrottledLog(1000),
+    token,
+    directory,
+    service,
+    timeoutMs,
+    maxMessageBytes,
+    silenceMs,
+    log: { warn () {} },
+    throttledLog: new ThrottledLog(1000),
   })
   const bound = await server.listen('127.0.0.1', port)
   t.teardown(async () => await server.close())

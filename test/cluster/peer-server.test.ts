@@ -24,7 +24,7 @@ function deliverItem (id: number, message = encodeMessageRequest(aMessage())): U
 class RawLink {
   readonly responses: LinkResponse[] = []
   readonly ended: Promise<ConnectError | undefined>
-  private readonly waiting: Uint8Array[][] = []
+  private readonly waiting: Array<{ items: Uint8Array[], lateMs: number }> = []
   private wake = (): void => {}
   private isDone = false
 
@@ -32,7 +32,13 @@ class RawLink {
     const sessionManager = new Http2SessionManager(peer.member.endpoint)
     const transport = createConnectTransport({ httpVersion: '2', baseUrl: peer.member.endpoint, sessionManager })
     const stream = createClient(NodeService, transport).link(this.requests(), {
-      headers: { authorization: `Bearer ${TOKEN}`, 'mics-from': 'raw#1', 'mics-to': peer.member.key, ...headers },
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        'mics-process': 'raw',
+        'mics-from': 'raw#1',
+        'mics-to': peer.member.key,
+        ...headers,
+      },
     })
     this.ended = this.read(stream).then(() => undefined, error => ConnectError.from(error))
     t.teardown(() => {
@@ -46,7 +52,12 @@ class RawLink {
   }
 
   send (...items: Uint8Array[]): void {
-    this.waiting.push(items)
+    this.sendLate(0, ...items)
+  }
+
+  /** As if they had been under way for so long. */
+  sendLate (lateMs: number, ...items: Uint8Array[]): void {
+    this.waiting.push({ items, lateMs })
     this.wake()
   }
 
@@ -59,10 +70,10 @@ class RawLink {
     for await (const response of stream) this.responses.push(response)
   }
 
-  private async * requests (): AsyncGenerator<{ items: Uint8Array[] }> {
+  private async * requests (): AsyncGenerator<{ items: Uint8Array[], sentAtMs: bigint }> {
     for (;;) {
-      const items = this.waiting.shift()
-      if (items !== undefined) yield { items }
+      const next = this.waiting.shift()
+      if (next !== undefined) yield { items: next.items, sentAtMs: BigInt(Date.now() - next.lateMs) }
       else if (this.isDone) return
       else await new Promise<void>(resolve => { this.wake = resolve })
     }
@@ -74,6 +85,7 @@ t.test('without a token the server does not start', async t => {
     token: '',
     directory: new TestDirectory(aMember('b', '')),
     service: new TestService(),
+    timeoutMs: 1000,
     maxMessageBytes: 1000,
     log: { warn () {} },
     throttledLog: new ThrottledLog(1000),
@@ -98,6 +110,7 @@ for (const [what, authorization] of Object.entries({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
       [constants.HTTP2_HEADER_PATH]: LINK_PATH,
       'content-type': 'application/connect+proto',
+      'mics-process': 'raw',
       'mics-from': 'raw#1',
       'mics-to': peer.member.key,
       ...authorization === undefined ? {} : { authorization },
@@ -178,21 +191,62 @@ t.test('an item is done once, on whichever streams it comes', async t => {
   await until('it is answered again', () => next.results.length === 1)
   t.equal(peer.service.delivered.length, 1)
   t.equal(await link.ended, undefined, 'the former stream has ended')
-  const other = new RawLink(t, peer, { 'mics-from': 'other#1' })
+  const other = new RawLink(t, peer, { 'mics-process': 'other', 'mics-from': 'other#1' })
   other.send(deliverItem(1))
   await until('another peer has ids of its own', () => peer.service.delivered.length === 2)
 })
 
-t.test('a member that left is forgotten', async t => {
+t.test('a process that has joined again under another name is not served twice', async t => {
   const peer = await startPeer(t)
-  const raw = peer.directory.add(aMember('raw', ''))
   const link = new RawLink(t, peer)
   link.send(deliverItem(1))
   await until('it is answered', () => link.results.length === 1)
-  peer.directory.remove(raw)
-  const next = new RawLink(t, peer)
-  next.send(deliverItem(1))
-  await until('it is done anew', () => peer.service.delivered.length === 2)
+  const again = new RawLink(t, peer, { 'mics-from': 'raw#2' })
+  again.send(deliverItem(1), deliverItem(2))
+  await until('both are answered', () => again.results.length === 2)
+  t.equal(peer.service.delivered.length, 2)
+  t.equal(peer.server.repeated, 1)
+})
+
+t.test('what comes for the member that this node was is answered as failed, and not done', async t => {
+  const peer = await startPeer(t)
+  const link = new RawLink(t, peer)
+  link.send(deliverItem(1))
+  await until('the first is answered', () => link.results.length === 1)
+  peer.directory.becomes(aMember('b', peer.member.endpoint, 2))
+  link.send(deliverItem(2))
+  await until('the second is answered', () => link.results.length === 2)
+  t.strictSame(link.results.map(({ failed }) => failed), [false, true])
+  t.equal(peer.service.delivered.length, 1)
+  t.equal(peer.server.late, 1)
+})
+
+t.test('a process that stood still finds out who it is before it goes on', async t => {
+  const peer = await startPeer(t)
+  const link = new RawLink(t, peer)
+  link.send(deliverItem(1))
+  await until('the first is answered', () => link.results.length === 1)
+  peer.directory.isStale = true
+  peer.directory.onRefresh = () => {
+    peer.directory.isStale = false
+    peer.directory.becomes(aMember('b', peer.member.endpoint, 2))
+  }
+  link.send(deliverItem(2))
+  await until('the second is answered', () => link.results.length === 2)
+  t.equal(link.results[1].failed, true)
+  t.equal(peer.service.delivered.length, 1)
+})
+
+t.test('what comes so late that its sender has given it up is not done', async t => {
+  const peer = await startPeer(t, { timeoutMs: 1000 })
+  const link = new RawLink(t, peer)
+  link.send(deliverItem(1))
+  await until('the first is answered', () => link.results.length === 1)
+  link.sendLate(600, deliverItem(2))
+  link.sendLate(100, deliverItem(3))
+  await until('both are answered', () => link.results.length === 3)
+  t.strictSame(link.results.map(({ failed }) => failed), [false, true, false])
+  t.equal(peer.service.delivered.length, 2)
 })
 
 t.test('whoever says nothing for long is cut off', async t => {

@@ -7,7 +7,8 @@ export function aMember (nodeId: string, endpoint: string, incarnation = 1): Mem
 
 /** A directory whose members are whom the test says. */
 export class TestDirectory extends EventEmitter<NodeDirectoryEvents> implements NodeDirectory {
-  readonly isStale = false
+  isStale = false
+  onRefresh = (): void => {}
   private readonly byKey = new Map<string, Member>()
 
   constructor (public self: Member) {
@@ -40,7 +41,10 @@ export class TestDirectory extends EventEmitter<NodeDirectoryEvents> implements 
   }
 
   async join (): Promise<void> {}
-  async refresh (): Promise<void> {}
+  async refresh (): Promise<void> {
+    this.onRefresh()
+  }
+
   async drain (): Promise<void> {}
   async leave (): Promise<void> {}
   async buried (): Promise<void> {}

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mics/node/v1/node.proto.
  */
 export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIhwKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMIpIBCgRJdGVtEgoKAmlkGAEgASgEEigKB2RlbGl2ZXIYAiABKAsyFS5taWNzLm5vZGUudjEuRGVsaXZlckgAEiIKBGhvbGQYAyABKAsyEi5taWNzLm5vZGUudjEuSG9sZEgAEigKB2Fycml2YWwYBCABKAsyFS5taWNzLm5vZGUudjEuQXJyaXZhbEgAQgYKBGtpbmQiSQoHRGVsaXZlchIPCgdtZXNzYWdlGAEgASgMEhAKCHVzZXJfaWRzGAIgAygJEg4KBnNoYXJlZBgDIAMoDRILCgNzZXEYBCABKAQiMwoESG9sZBIrCghtZXNzYWdlcxgBIAMoCzIZLm1pY3Mubm9kZS52MS5IZWxkTWVzc2FnZSKVAQoLSGVsZE1lc3NhZ2USDwoHbWVzc2FnZRgBIAEoDBIPCgd1c2VyX2lkGAIgASgJEhEKCWRldmljZV9pZBgDIAEoCRIaChJhbnlfZGV2aWNlX2luc3RlYWQYBCABKAgSGAoQZXhjZXB0X2RldmljZV9pZBgFIAEoCRIOCgZ0dGxfbXMYBiABKAQSCwoDc2VxGAcgASgEIk8KB0Fycml2YWwSEQoJdGVuYW50X2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEg0KBW9yZGVyGAQgASgEIjUKDExpbmtSZXNwb25zZRIlCgdyZXN1bHRzGAEgAygLMhQubWljcy5ub2RlLnYxLlJlc3VsdCJTCgZSZXN1bHQSCgoCaWQYASABKAQSDwoHbWlzc2luZxgCIAMoDRINCgVtb3ZlZBgDIAMoDRINCgVjb3VudBgEIAEoDRIOCgZmYWlsZWQYBSABKAgyUAoLTm9kZVNlcnZpY2USQQoETGluaxIZLm1pY3Mubm9kZS52MS5MaW5rUmVxdWVzdBoaLm1pY3Mubm9kZS52MS5MaW5rUmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMEhIKCnNlbnRfYXRfbXMYAiABKAQikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiTwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQiNQoMTGlua1Jlc3BvbnNlEiUKB3Jlc3VsdHMYASADKAsyFC5taWNzLm5vZGUudjEuUmVzdWx0IlMKBlJlc3VsdBIKCgJpZBgBIAEoBBIPCgdtaXNzaW5nGAIgAygNEg0KBW1vdmVkGAMgAygNEg0KBWNvdW50GAQgASgNEg4KBmZhaWxlZBgFIAEoCDJQCgtOb2RlU2VydmljZRJBCgRMaW5rEhkubWljcy5ub2RlLnYxLkxpbmtSZXF1ZXN0GhoubWljcy5ub2RlLnYxLkxpbmtSZXNwb25zZSgBMAFiBnByb3RvMw");
 
 /**
  * What was gathered for the peer in one turn.
@@ -27,6 +27,14 @@ export type LinkRequest = Message<"mics.node.v1.LinkRequest"> & {
    * @generated from field: repeated bytes items = 1;
    */
   items: Uint8Array[];
+
+  /**
+   * Unix milliseconds by the sender's clock. What comes so late that the sender has given
+   * it up is answered as failed, and not done.
+   *
+   * @generated from field: uint64 sent_at_ms = 2;
+   */
+  sentAtMs: bigint;
 };
 
 /**
@@ -44,7 +52,7 @@ export const LinkRequestSchema: GenMessage<LinkRequest> = /*@__PURE__*/
  */
 export type Item = Message<"mics.node.v1.Item"> & {
   /**
-   * Ascending within one incarnation of the sending node.
+   * Ascending within the sending process.
    *
    * @generated from field: uint64 id = 1;
    */
@@ -309,9 +317,9 @@ export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
 export const NodeService: GenService<{
   /**
    * One long-lived stream from each node to each peer that it has something for. Request
-   * headers: authorization (Bearer and the cluster's token), mics-from and mics-to (member
-   * keys). Who is not the member in mics-to answers FAILED_PRECONDITION: its place was
-   * taken by another.
+   * headers: authorization (Bearer and the cluster's token), mics-process (names the sending
+   * process, whose item ids these are), mics-from and mics-to (member keys). Who is not the
+   * member in mics-to answers FAILED_PRECONDITION: its place was taken by another.
    *
    * @generated from rpc mics.node.v1.NodeService.Link
    */
