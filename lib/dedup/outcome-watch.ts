@@ -60,15 +60,18 @@ export class OutcomeWatch {
   }
 
   private lookLater (wait: Wait): void {
-    wait.timer = setTimeout(() => {
-      this.look(wait).catch(this.options.onError)
-    }, wait.pauseMs).unref()
+    wait.timer = setTimeout(() => { this.look(wait) }, wait.pauseMs).unref()
     wait.pauseMs = Math.min(wait.pauseMs * 2, MAX_PAUSE_MS)
   }
 
   private async look (wait: Wait): Promise<void> {
-    // A look that fails says nothing: the next one may be answered.
-    const outcome = await wait.look().catch(this.options.onError) as FirstOutcome | undefined
+    let outcome: FirstOutcome | undefined
+    try {
+      outcome = await wait.look()
+    } catch (error) {
+      // That says nothing: the next look may be answered.
+      this.options.onError(error)
+    }
     if (!this.waits.has(wait)) return
     if (outcome !== undefined) this.end(wait, outcome)
     else if (this.options.now() >= wait.givesUpAt) this.end(wait, UNKNOWN_OUTCOME)

@@ -3,6 +3,7 @@ import { DEDUP_WINDOW_MS, type Reservation, type Reserved } from '../../lib/dedu
 import { MemoryDedup } from '../../lib/dedup/memory-dedup.js'
 import type { Message } from '../../lib/protocol/message.js'
 import { aMessage } from '../helpers/message.js'
+import { dedupContract } from './contract.js'
 
 class Clock {
   time = 1_000_000
@@ -28,6 +29,11 @@ function send (dedup: MemoryDedup, fields: Partial<Message> = {}): void {
 function kind (dedup: MemoryDedup, fields: Partial<Message> = {}): Reservation['kind'] {
   return dedup.reserve(aMessage(fields)).kind
 }
+
+t.test('contract', async t => await dedupContract(t, async () => {
+  const { dedup } = setup()
+  return [dedup, dedup]
+}))
 
 t.test('a message that was sent is a duplicate when it comes again', t => {
   const { dedup } = setup()
