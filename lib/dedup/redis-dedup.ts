@@ -64,6 +64,10 @@ class SharedReservation implements Reserved {
  * - A message that takes longer than its reservation lasts may be sent twice.
  * - A message that was sent and could not be saved to Redis is remembered by this node only.
  * - While Redis cannot be reached, this node's memory decides alone.
+ *
+ * A message costs two commands, one round trip of latency, about 40 µs of this node's CPU and 12 µs of Redis's, and for
+ * ten minutes 200 bytes of Redis's memory (ids of 85 characters in all): 120 MB for 1000 messages a second. In memory
+ * it costs 3 µs.
  */
 export class RedisDedup implements Dedup {
   /** Messages for which this node's memory decided alone. */
