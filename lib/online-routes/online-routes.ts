@@ -25,14 +25,16 @@ export type Registration =
  * - Routes and holdings of a member that is not in the node directory count for nothing.
  * - `register` and `hold` for one user are one after the other: either the registration sees the holder, or the hold
  *   sees the route. Nothing is held for a user who is online elsewhere without one of the two knowing.
- * - Every method rejects when the store cannot be reached, and may then have taken effect.
+ * - What one member asks for one user takes effect in the order asked.
+ * - Every method rejects when the store cannot be reached, and may then have taken effect. A registration without an
+ *   order that did is undone when the store is back, at the latest before the user registers here again.
  */
 export interface OnlineRoutes {
   /**
    * Puts a device's route on this member.
    * @param maxDevices devices the user may have connected at once; 0: no limit. One that is connected already is let
    *   in whatever the limit.
-   * @param order given when a connection registers again: the order it had
+   * @param order given when a connection registers again: the order it had. Then there is no limit either.
    */
   register (
     tenantId: string, userId: string, deviceId: string, maxDevices: number, order?: number
@@ -45,7 +47,7 @@ export interface OnlineRoutes {
    * Says how many offline messages this member holds for a user; 0: none any more. Returns what `lookup` would.
    */
   hold (tenantId: string, userId: string, messages: number): Promise<readonly string[]>
-  /** Removes all that a dead member has left behind. */
+  /** Removes all that a dead member has left behind. Where it fails half way, the rest is removed the next time. */
   bury (memberKey: string): Promise<Buried>
 }
 

@@ -54,7 +54,7 @@ export class RouteCache {
    */
   find (tenantId: string, userId: string): readonly string[] | Promise<readonly string[]> {
     const members = this.directory.members()
-    if (members.length === 1 && members[0] === this.directory.self) return NOWHERE
+    if (members.length === 1 && members[0].key === this.directory.self.key) return NOWHERE
     let cached = this.young.get(tenantId)?.get(userId) ?? this.old.get(tenantId)?.get(userId)
     if (cached !== undefined && this.now() - cached.lookedUpAt < this.options.ttlMs) return this.live(cached.members)
     if (cached?.lookup !== undefined) return cached.lookup

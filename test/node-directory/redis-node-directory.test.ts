@@ -98,6 +98,18 @@ t.test('after Redis was out of reach for longer than a lease nobody has to say a
   t.same(events.map(({ length }) => length), [0, 0, 0, 0])
 })
 
+t.test('as soon as Redis answers again a node looks who is there', async t => {
+  const server = await withRedis(t)
+  const [a, b] = [await withNode(t, server.url, 'a', {}, 300), await withNode(t, server.url, 'b')]
+  await a.join()
+  await b.join()
+  server.pause()
+  await t.rejects(a.refresh(), RedisUnavailableError)
+  t.same(keys(a), [a.self.key])
+  server.resume()
+  await until('it has looked', () => a.get(b.self.key) !== undefined)
+})
+
 t.test('after a master of a Redis Cluster came back empty all must be said again, whoever held the leases', async t => {
   const cluster = await withRedisCluster(t)
   const link = await connectLink(t, cluster.url, { timeoutMs: 1000 })

@@ -207,6 +207,20 @@ t.test('after Redis came back empty what registers again is found, and is found 
   t.same([routes, [...lostMessages]], [1, [[T, 2]]])
 })
 
+t.test('after one of several Redis processes came back empty the users of a member are listed again', async t => {
+  const { url } = await withRedis(t)
+  const { routes, directory, link, key } = await withNode(t, url, 'a')
+  const { order } = registered(await routes.register(T, U, D, 1))
+  await link.run('test', redis => redis.del(memberUsersKey(key)))
+  let isReset = false
+  directory.on('reset', () => { isReset = true })
+  link.emit('restarted')
+  await until('it was reset', () => isReset)
+  t.equal(directory.self.key, key, 'its lease was in another')
+  await routes.register(T, U, D, 0, order)
+  t.same(await link.run('test', redis => redis.smembers(memberUsersKey(key))), [`${T}\0${U}`])
+})
+
 t.test('while Redis is gone every call rejects', async t => {
   const server = await withRedis(t)
   const { routes } = await withNode(t, server.url, 'a')
