@@ -62,3 +62,12 @@ t.test('a clock that is set back takes nothing away and gives nothing', async t 
   clock.now += 200
   t.equal(take(10), 2, 'and time goes on from there')
 })
+
+t.test('a rate below one a second lets one through now and then', async t => {
+  const { clock, take } = bucket(0.25)
+  t.equal(take(5), 1)
+  clock.now += 3999
+  t.equal(take(), 0)
+  clock.now += 1
+  t.equal(take(5), 1)
+})
