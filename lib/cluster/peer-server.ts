@@ -142,6 +142,8 @@ export class PeerServer {
     session.setLocalWindowSize(WINDOW_BYTES)
     const timer = setTimeout(() => session.destroy(), AUTHORIZATION_MS).unref()
     this.sessions.set(session, timer)
+    // Without a listener Node answers a ping and does not count it as a sign of life.
+    session.on('ping', () => {})
     // What goes wrong on a connection is seen by its streams, and by the peer.
     session.on('error', () => {})
     session.once('close', () => {

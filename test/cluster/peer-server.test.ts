@@ -257,6 +257,18 @@ t.test('whoever says nothing for long is cut off', async t => {
   t.pass('the server closed it')
 })
 
+t.test('whoever only pings stays', async t => {
+  const peer = await startPeer(t, { silenceMs: 500 })
+  const session = connect(peer.member.endpoint)
+  session.on('error', () => {})
+  t.teardown(() => session.destroy())
+  const end = performance.now() + 4 * 500
+  while (performance.now() < end && !session.destroyed) {
+    await new Promise<void>(resolve => session.ping(() => setImmediate(resolve)))
+  }
+  t.equal(session.destroyed, false)
+})
+
 t.test('closing, it answers what is in progress', async t => {
   const peer = await startPeer(t)
   const { links } = startLinks(t, [peer.member])
