@@ -17,9 +17,8 @@ const MAX_CACHED_USERS = 200_000
 /** Who is online on which node; and what a node that died has left behind is removed. */
 export default fp(async app => {
   const { nodeDirectory, redis } = app
-  const onlineRoutes: OnlineRoutes = redis === undefined
-    ? new MemoryOnlineRoutes(app.memoryStore, nodeDirectory)
-    : new RedisOnlineRoutes(redis, nodeDirectory)
+  const redisRoutes = redis === undefined ? undefined : new RedisOnlineRoutes(redis, nodeDirectory)
+  const onlineRoutes: OnlineRoutes = redisRoutes ?? new MemoryOnlineRoutes(app.memoryStore, nodeDirectory)
   const routeCache = new RouteCache(onlineRoutes, nodeDirectory, {
     ttlMs: app.config.localRouteCacheTtlSeconds * 1000,
     maxEntries: MAX_CACHED_USERS,
@@ -38,11 +37,17 @@ export default fp(async app => {
       app.gatewayMetrics.tenant(tenantId).offlineLost += count
       lost += count
     }
-    app.log.warn({ member: memberKey, routes, lostMessages: lost }, 'removed what a dead node left')
+    const line = { member: memberKey, routes, lostMessages: lost }
+    // One that left in order has left nothing.
+    if (routes + lost === 0) app.log.info(line, 'a node is gone and has left nothing')
+    else app.log.warn(line, 'removed what a dead node left')
   }
 
   app.gatewayMetrics.nodeGauge('route_cache_entries', 'Users whose routes are cached', [],
     emit => emit({}, routeCache.size))
   app.gatewayMetrics.nodeCounter('route_lookups_degraded_total', 'Routes taken from memory because Redis did not answer',
     () => routeCache.degraded)
+  app.gatewayMetrics.nodeGauge('routes_doubtful', 'Registrations that Redis did not answer, to be undone should they have worked', [],
+    emit => emit({}, redisRoutes?.doubtful ?? 0))
+  app.addHook('onClose', async () => redisRoutes?.close())
 }, { name: 'online-routes', dependencies: ['config', 'metrics', 'redis', 'node-directory'] })

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import { LocalPeerService } from '../lib/cluster/local-peer-service.js'
+import { LatelyReceived } from '../lib/cluster/lately-received.js'
 import type { PeerService } from '../lib/cluster/peers.js'
 
 declare module 'fastify' {
@@ -8,8 +9,15 @@ declare module 'fastify' {
   }
 }
 
+/** How long after a message the same may come by another way, in times of what a peer may take to answer. */
+const LATELY_FACTOR = 60
+
 /** What this node does for its peers. */
 export default fp(async app => {
+  const lately = new LatelyReceived(LATELY_FACTOR * app.config.peerTimeoutMs)
+  app.handovers.onMoved = entry => lately.forget(entry)
+  app.gatewayMetrics.nodeCounter('peer_repeats_total', 'Messages that peers brought once more, by another way, and that were dropped',
+    () => lately.repeated)
   app.decorate('peerService', new LocalPeerService({
     connections: app.connections,
     buffer: app.offlineBuffer,
@@ -17,5 +25,6 @@ export default fp(async app => {
     handovers: app.handovers,
     presence: app.presence,
     arrivals: app.recentArrivals,
+    lately,
   }))
-}, { name: 'peer-service', dependencies: ['connections', 'offline-buffer', 'presence'] })
+}, { name: 'peer-service', dependencies: ['config', 'metrics', 'connections', 'offline-buffer', 'presence'] })

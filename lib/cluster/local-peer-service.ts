@@ -7,6 +7,7 @@ import type { Presence } from '../presence/presence.js'
 import type { RecentArrivals } from '../presence/recent-arrivals.js'
 import type { Delivery } from '../routing/delivery.js'
 import { toLocalDevices } from '../routing/local-devices.js'
+import type { LatelyReceived } from './lately-received.js'
 import type { Arrival, PeerService } from './peers.js'
 
 /** What this node does for its peers. What comes from a peer is served here or reported back, never forwarded. */
@@ -18,12 +19,13 @@ export class LocalPeerService implements PeerService {
     handovers: Pick<Handovers, 'isMoving'>
     presence: Pick<Presence, 'arrived'>
     arrivals: RecentArrivals
+    lately: LatelyReceived
   }) {}
 
   deliver (
     delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
   ): { missing: string[], moved: string[], devices: number } {
-    const { connections, arrivals } = this.deps
+    const { connections, arrivals, lately } = this.deps
     const { tenantId } = delivery.message
     const missing: string[] = []
     const moved: string[] = []
@@ -35,13 +37,14 @@ export class LocalPeerService implements PeerService {
       else if (arrivals.has(tenantId, userId)) moved.push(userId)
     }
     delivery.forgetFrame()
+    lately.delivered(delivery, userIds, missing)
     return { missing, moved, devices }
   }
 
   async hold (entries: OfflineEntry[]): Promise<number> {
-    const { buffer, connections, index, handovers } = this.deps
+    const { connections, index, handovers } = this.deps
     let taken = 0
-    while (taken < entries.length && buffer.add(entries[taken])) taken++
+    while (taken < entries.length && this.take(entries[taken])) taken++
     const settling: Array<Promise<void> | undefined> = []
     for (const { tenantId, userId } of entries.slice(0, taken)) {
       for (const session of connections.ofUser(tenantId, userId)) session.wake()
@@ -54,5 +57,14 @@ export class LocalPeerService implements PeerService {
 
   async arrive (memberKey: string, arrival: Arrival): Promise<void> {
     await this.deps.presence.arrived(memberKey, arrival)
+  }
+
+  /** Whether it is here now, or was before. */
+  private take (entry: OfflineEntry): boolean {
+    const { buffer, lately } = this.deps
+    if (!lately.hold(entry)) return true
+    if (buffer.add(entry)) return true
+    lately.forget(entry)
+    return false
   }
 }

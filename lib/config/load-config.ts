@@ -25,7 +25,8 @@ export function loadConfig (
   const { values, malformed } = parsed
   const problems = [...malformed, ...problemsOf(values)]
   const bad = new Set(problems.map(({ variable }) => variable))
-  problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad), ...tenantProblems(parsed, bad, embedded))
+  problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad))
+  problems.push(...tenantProblems(parsed, bad, embedded))
   if (problems.length > 0) {
     const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
     throw new ConfigError(inTableOrder(problems), { tenantsFile })

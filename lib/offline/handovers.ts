@@ -16,6 +16,8 @@ export class Handovers {
   private readonly moving = new Map<string, number>()
   /** Messages that peers have taken. */
   moved = 0
+  /** Called for each of them. */
+  onMoved: (entry: OfflineEntry) => void = () => {}
 
   constructor (private readonly buffer: OfflineBuffer, private readonly peers: Pick<Peers, 'hold'>) {}
 
@@ -55,6 +57,7 @@ export class Handovers {
       const taken = await this.peers.hold(memberKey, chunk) ?? 0
       this.moving.delete(key)
       this.moved += taken
+      for (const entry of chunk.slice(0, taken)) this.onMoved(entry)
       for (const entry of chunk.slice(taken)) this.buffer.add(entry)
       for (const { delivery } of chunk) delivery.forgetFrame()
       if (taken < chunk.length) return false

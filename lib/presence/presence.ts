@@ -26,6 +26,8 @@ export interface Place {
   readonly order: number
   /** False: the store was gone when it connected, and the cluster does not know of it yet. */
   isRegistered: boolean
+  /** The member that this node was when it registered. */
+  memberKey: string
 }
 
 /** Why a client finds no place. */
@@ -59,7 +61,7 @@ export class Presence {
     cache: Pick<RouteCache, 'forget'>
     places: TenantPlaces
     peers: Pick<Peers, 'arrive'>
-    directory: Pick<NodeDirectory, 'get' | 'refresh'>
+    directory: Pick<NodeDirectory, 'self' | 'get' | 'refresh'>
     connections: Connections
     offlineIndex: Pick<OfflineIndex, 'settle' | 'reassert'>
     handovers: Pick<Handovers, 'move' | 'settled'>
@@ -96,6 +98,12 @@ export class Presence {
     } finally {
       if (this.entering.get(key) === entering) this.entering.delete(key)
     }
+  }
+
+  /** A client that got a place has its session now: from here on `reassert` includes it. */
+  started (place: Place): void {
+    // This node became another member on the client's way from its place to its session.
+    if (place.memberKey !== this.deps.directory.self.key) this.reassert()
   }
 
   /** Gives a place back. What the client missed must be in the offline buffer by now. */
@@ -139,6 +147,7 @@ export class Presence {
     const { userMaxConnections, tenantMaxConnections } = settings
     let registration: Registration
     let isRegistered = true
+    const memberKey = this.deps.directory.self.key
     try {
       registration = await routes.register(tenantId, userId, deviceId, userMaxConnections)
     } catch (error) {
@@ -148,7 +157,7 @@ export class Presence {
       isRegistered = false
     }
     if (registration.kind !== 'registered') return registration.kind === 'refused' ? 'user_connections' : 'replaced'
-    const place: Place = { order: registration.order, isRegistered }
+    const place: Place = { order: registration.order, isRegistered, memberKey }
     entering.order = place.order
     // A device that reconnects takes its own place again, however many there are.
     if (!await places.take(tenantId, registration.replaces ? 0 : tenantMaxConnections)) {
@@ -216,9 +225,11 @@ export class Presence {
     if (session.isClosed) return
     const { routes, peers } = this.deps
     const { tenantId, userId, deviceId, place } = session
+    const memberKey = this.deps.directory.self.key
     const registration = await routes.register(tenantId, userId, deviceId, 0, place.order)
     if (registration.kind === 'registered') {
       place.isRegistered = true
+      place.memberKey = memberKey
       const arrival = { tenantId, userId, deviceId, order: place.order }
       for (const key of registration.elsewhere) peers.arrive(key, arrival).catch(err => this.storeFailed(err))
       // It ended while it was registering.

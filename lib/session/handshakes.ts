@@ -37,7 +37,7 @@ class Refusal {
 export interface HandshakeDeps extends SessionDeps {
   auth: Pick<HooksClient, 'auth'>
   gate: HandshakeGate
-  presence: Pick<Presence, 'enter' | 'leave'>
+  presence: Pick<Presence, 'enter' | 'started' | 'leave'>
   lifecycle: Lifecycle
   gatewayMetrics: GatewayMetrics
   throttledLog: ThrottledLog
@@ -81,6 +81,7 @@ export class Handshakes {
       }
       const session = new Session(deps, ws, socket, admitted)
       session.start()
+      deps.presence.started(admitted.place)
       deps.log.info(session.logFields(), 'client connected')
       ws.resume()
       receive = session.receive.bind(session)

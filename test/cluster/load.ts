@@ -3,6 +3,9 @@ import { until } from '../helpers/until.js'
 import { RoamingClient } from './roaming-client.js'
 import type { TestCluster } from './test-cluster.js'
 
+/** Milliseconds after an ack in which a message may still be in the buffer of a socket. */
+const SOCKET_MS = 500
+
 export interface LoadOptions {
   users: number
   /** Members of the one group that everybody is in sends to; the first so many users. 0: no group. */
@@ -72,6 +75,19 @@ export class Load {
       // What is missing is for the caller to judge.
     }
     return this.differences()
+  }
+
+  /**
+   * Whether nobody can know if a message has arrived: a node was killed, or its recipient lost the network, while it
+   * was under way or had just been given to a socket. The buffers of the system go with the process or the connection.
+   * @param label as in Differences
+   * @param kills milliseconds of `performance.now()`
+   */
+  isUncertain (label: string, kills: number[] = []): boolean {
+    const [msgId, recipient] = label.split('>')
+    const times = this.clients.map(client => client.times.get(msgId)).find(found => found !== undefined)
+    const drops = this.clients.find(({ user }) => user === recipient)?.drops ?? []
+    return times !== undefined && [...kills, ...drops].some(at => times.said <= at && at - SOCKET_MS <= times.acked)
   }
 
   differences (): Differences {

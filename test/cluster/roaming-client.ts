@@ -38,8 +38,10 @@ export class RoamingClient {
   readonly refused: Array<{ msgId: string, reason: string }> = []
   /** Reasons of FAILED acks after which it sent again. */
   readonly retried: Array<{ msgId: string, reason: string }> = []
-  /** How each of its connections ended. */
+  /** How each of its connections ended; attempts that came to none are not among them. */
   readonly ends: Array<{ code: number, reason: string }> = []
+  /** When it lost its network, milliseconds of `performance.now()`. */
+  readonly drops: number[] = []
   /** Where it is connected: the node's id. Undefined: nowhere. */
   nodeId?: string
   private unacked: Outgoing[] = []
@@ -83,6 +85,7 @@ export class RoamingClient {
 
   /** Leaves its node for the next one, as if it had lost its network. */
   drop (): void {
+    this.drops.push(performance.now())
     this.ws?.terminate()
   }
 
@@ -104,8 +107,8 @@ export class RoamingClient {
     ws.on('message', (data: Buffer) => this.receive(fromBinary(ServerFrameSchema, data).payload))
     ws.on('close', (code, reason) => {
       clearInterval(watch)
+      if (this.nodeId !== undefined) this.ends.push({ code, reason: reason.toString() })
       this.nodeId = undefined
-      this.ends.push({ code, reason: reason.toString() })
       if (!this.isStopped && RECONNECT.has(code)) {
         delay(RETRY_MS + Math.random() * RETRY_MS).then(() => { if (!this.isStopped) this.connect() }, () => {})
       } else if (!this.isStopped) {
