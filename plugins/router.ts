@@ -22,7 +22,9 @@ export default fp(async app => {
     buffer,
     handovers,
     directory,
-    offline: new OfflineDelivery({ directory, peers, buffer, index: app.offlineIndex, now: Date.now }),
+    offline: new OfflineDelivery({
+      directory, peers, buffer, index: app.offlineIndex, settleMs: app.config.peerTimeoutMs, now: Date.now,
+    }),
     fanOut: app.fanOut,
     sequence: new Sequence(),
     limits: {

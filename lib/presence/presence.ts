@@ -11,6 +11,7 @@ import type { OnlineRoutes, Registration } from '../online-routes/online-routes.
 import type { RouteCache } from '../online-routes/route-cache.js'
 import { CloseCode } from '../protocol/close-codes.js'
 import type { Session } from '../session/session.js'
+import { withinMs } from '../timing/within-ms.js'
 import type { RecentArrivals } from './recent-arrivals.js'
 import { Withdrawals } from './withdrawals.js'
 
@@ -242,16 +243,5 @@ export class Presence {
   private storeFailed (err: unknown): void {
     const { log, throttledLog } = this.deps
     throttledLog.log('presence', log.warn.bind(log), { err }, 'registering clients failed; it is tried again')
-  }
-}
-
-/** Resolves with the promise, or when the time is over. */
-async function withinMs (ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>(resolve => { timer = setTimeout(resolve, ms) })
-  try {
-    await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -40,6 +40,8 @@ interface Target {
   isReached: boolean
   /** Its routes have changed lately. */
   isMoved: boolean
+  /** A peer that has it did not answer. */
+  isCutOff: boolean
   /** Answers to come. */
   open: number
   /** Members that it was sent to. */
@@ -55,14 +57,16 @@ interface Batch {
 
 /**
  * One message on its way to recipients who may be on any node: to the devices here; to each peer that has any,
- * once for all of them; once more, by fresh routes, for whom was not where they should have been; and for whom is
- * nowhere, into the offline buffers.
+ * once for all of them; once more, by fresh routes, for whom was not where they should have been; for whom is nowhere,
+ * into the offline buffer of their home; and for whom is where no way leads, into the one here.
  */
 export class Dispatch {
   readonly outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
   private readonly batches = new Map<string, Batch>()
   private answers: Array<Promise<void>> = []
   private offline: string[] = []
+  /** What is for them waits here, so that their later messages find it and wait behind. */
+  private cutOff: string[] = []
   private again: Target[] = []
 
   /** @param maxBuffered offline users that it is kept for at most */
@@ -91,7 +95,7 @@ export class Dispatch {
       this.again = []
       for (let i = 0; i < again.length; i += FRESH_CHUNK) await this.tryAgain(again.slice(i, i + FRESH_CHUNK))
       await this.collectAnswers()
-      for (const target of this.again) if (!target.isReached) this.offline.push(target.userId)
+      for (const target of this.again) if (!target.isReached) this.giveUp(target)
     }
     await this.keep()
     return this.outcome
@@ -109,10 +113,10 @@ export class Dispatch {
     // What waits here for this user goes first, and this behind it.
     const mustQueue = buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)
     if (devices === 0 && mustQueue) {
-      this.offline.push(userId)
+      this.cutOff.push(userId)
       return
     }
-    this.send({ userId, isReached: devices > 0, isMoved: false, open: 0, tried: [] }, members)
+    this.send({ userId, isReached: devices > 0, isMoved: false, isCutOff: false, open: 0, tried: [] }, members)
   }
 
   private send (target: Target, members: readonly string[]): void {
@@ -136,7 +140,8 @@ export class Dispatch {
       const missing = answer.kind === 'answered' ? new Set(answer.missing) : undefined
       const moved = answer.kind === 'answered' ? new Set(answer.moved) : undefined
       for (const target of targets) {
-        if (missing?.has(target.userId) === false) this.reached(target)
+        if (missing === undefined) target.isCutOff = true
+        else if (!missing.has(target.userId)) this.reached(target)
         if (moved?.has(target.userId) === true) target.isMoved = true
         if (--target.open === 0 && (!target.isReached || target.isMoved)) this.again.push(target)
       }
@@ -168,19 +173,27 @@ export class Dispatch {
       if (isHereNow) this.reached(target)
       target.isMoved = false
       if (members.length > 0) this.send(target, members)
-      else if (!target.isReached) this.offline.push(target.userId)
+      else if (!target.isReached) this.giveUp(target)
     }
   }
 
+  private giveUp ({ userId, isCutOff }: Target): void {
+    (isCutOff ? this.cutOff : this.offline).push(userId)
+  }
+
   private async keep (): Promise<void> {
-    const { from, delivery, offline, maxBuffered } = this
-    if (offline.length === 0) return
-    const wanted = offline.slice(0, maxBuffered)
-    const kept = await this.deps.offline.keep(from, delivery, wanted)
+    const { from, delivery, maxBuffered } = this
+    const { cache, offline } = this.deps
+    const wanted = this.offline.slice(0, maxBuffered)
+    const wantedHere = this.cutOff.slice(0, maxBuffered - wanted.length)
+    if (this.offline.length + this.cutOff.length === 0) return
+    const [kept, keptHere] = await Promise.all([
+      offline.keepAtHome(from, delivery, wanted), offline.keepHere(from, delivery, wantedHere),
+    ])
     // Whoever has connected by now is found by the next message.
-    for (const userId of wanted) this.deps.cache.forget(from.tenantId, userId)
-    const skipped = offline.length - kept
-    this.outcome.buffered += kept
+    for (const userId of wanted) cache.forget(from.tenantId, userId)
+    const skipped = this.offline.length + this.cutOff.length - kept - keptHere
+    this.outcome.buffered += kept + keptHere
     this.outcome.skipped += skipped
     from.metrics.offlineSkipped += skipped
   }

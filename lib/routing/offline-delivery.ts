@@ -4,6 +4,7 @@ import { homeOf } from '../offline/home.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import type { OfflineIndex } from '../offline/offline-index.js'
+import { withinMs } from '../timing/within-ms.js'
 import type { Session } from '../session/session.js'
 import type { Delivery } from './delivery.js'
 
@@ -14,11 +15,13 @@ export class OfflineDelivery {
     peers: Pick<Peers, 'hold'>
     buffer: OfflineBuffer
     index: Pick<OfflineIndex, 'settle'>
+    /** Milliseconds a message waits for its recipient to be found elsewhere. */
+    settleMs: number
     now: () => number
   }) {}
 
-  /** Keeps the message for one user on this node. Whether it is kept. */
-  keepHere (from: Session, delivery: Delivery, userId: string): boolean {
+  /** Keeps the message for one user here, where there is no other node. Whether it is kept. */
+  keepAlone (from: Session, delivery: Delivery, userId: string): boolean {
     return this.add(from, this.entryFor(from, delivery, userId))
   }
 
@@ -26,7 +29,7 @@ export class OfflineDelivery {
    * Keeps the message for these users, each at home, and here where the home cannot be reached. Resolves with how many
    * it is kept for, once those of them who are online after all are about to get it.
    */
-  async keep (from: Session, delivery: Delivery, userIds: readonly string[]): Promise<number> {
+  async keepAtHome (from: Session, delivery: Delivery, userIds: readonly string[]): Promise<number> {
     const { directory } = this.deps
     const members = directory.members()
     const byHome = new Map<string, OfflineEntry[]>()
@@ -41,8 +44,13 @@ export class OfflineDelivery {
     return kept.reduce((sum, count) => sum + count, 0)
   }
 
+  /** Keeps the message for these users here. Resolves with how many, when they have it or no way leads to them now. */
+  async keepHere (from: Session, delivery: Delivery, userIds: readonly string[]): Promise<number> {
+    return await this.settle(from, userIds.map(userId => this.entryFor(from, delivery, userId)))
+  }
+
   private async keepAt (home: string, from: Session, entries: OfflineEntry[]): Promise<number> {
-    const { directory, peers, index } = this.deps
+    const { directory, peers } = this.deps
     if (home !== directory.self.key) {
       const taken = await peers.hold(home, entries)
       if (taken !== undefined) {
@@ -51,8 +59,16 @@ export class OfflineDelivery {
         return taken
       }
     }
+    return await this.settle(from, entries)
+  }
+
+  private async settle (from: Session, entries: OfflineEntry[]): Promise<number> {
+    const { index, settleMs } = this.deps
     const kept = entries.filter(entry => this.add(from, entry))
-    await Promise.all(kept.map(({ tenantId, userId }) => index.settle(tenantId, userId)))
+    // A peer that does not answer must not hold up what comes behind: that waits here, too.
+    if (kept.length > 0) {
+      await withinMs(settleMs, Promise.all(kept.map(({ tenantId, userId }) => index.settle(tenantId, userId))))
+    }
     return kept.length
   }
 

@@ -88,7 +88,7 @@ export class Router {
     const { connections, offline } = this.deps
     if (toLocalDevices(connections, delivery, userId, false) > 0) {
       outcome.delivered++
-    } else if (outcome.buffered < maxBuffered && offline.keepHere(from, delivery, userId)) {
+    } else if (outcome.buffered < maxBuffered && offline.keepAlone(from, delivery, userId)) {
       outcome.buffered++
     } else {
       outcome.skipped++

@@ -20,6 +20,13 @@ t.test(`a random schedule of faults (CHAOS_SEED=${seed})`, async t => {
   const redis = await RedisServer.start()
   t.teardown(async () => await redis.close())
   const cluster = await TestCluster.start(t, redis.url, { nodes: 0 })
+  t.teardown(() => {
+    const folder = process.env.CHAOS_LOGS
+    if (folder === undefined) return
+    for (const { id, process: { child, stdout } } of cluster.nodes) {
+      writeFileSync(`${folder}/${id}-${child.pid}.log`, stdout)
+    }
+  })
   const proxies = new Map<string, TcpProxy>()
   /** When nodes were killed, milliseconds of `performance.now()`. */
   const kills: number[] = []
@@ -97,9 +104,6 @@ t.test(`a random schedule of faults (CHAOS_SEED=${seed})`, async t => {
     .filter(({ msg }) => msg === 'removed what a dead node left')
     .reduce((sum, { lostMessages }) => sum + Number(lostMessages), 0)
   const { missing, repeated, disordered } = await load.stop({ lost })
-  if (process.env.CHAOS_LOGS !== undefined) {
-    for (const { id, process: { child, stdout } } of cluster.nodes) writeFileSync(`${process.env.CHAOS_LOGS}/${id}-${child.pid}.log`, stdout)
-  }
   t.comment(`${load.sent} messages, ${kills.length} kills, ${lost} lost with them`)
   const isKnown = (label: string): boolean => !load.isUncertain(label, kills)
   t.strictSame(repeated.filter(isKnown), [], 'nothing comes twice')
@@ -108,10 +112,11 @@ t.test(`a random schedule of faults (CHAOS_SEED=${seed})`, async t => {
   t.ok(gone.length <= lost, `nothing is missing but what was lost, and counted: ${gone.join(' ')}`)
 
   // So that a failure can be laid beside the schedule, and the nodes' logs.
-  for (const label of [...repeated, ...disordered, ...missing]) {
+  for (const [what, label] of Object.entries({ missing, repeated, disordered })
+    .flatMap(([what, labels]) => labels.map(label => [what, label]))) {
     const [msgId] = label.split('>')
     const time = load.clients.map(({ times }) => times.get(msgId)).find(found => found !== undefined)
-    t.comment(`${label}: said ${seconds(time?.said ?? 0)}, acked ${seconds(time?.acked ?? 0)}`)
+    t.comment(`${what} ${label}: said ${seconds(time?.said ?? 0)}, acked ${seconds(time?.acked ?? 0)}`)
   }
 
   /** As a wall clock reads, in seconds of the hour. */

@@ -20,6 +20,7 @@ interface Call {
 function setup () {
   const calls: Call[] = []
   const kept: string[] = []
+  const keptHere: string[] = []
   const local = new Map<string, boolean[]>()
   /** What the cache says, and what a fresh look does. */
   const cached = new Map<string, string[]>()
@@ -44,10 +45,8 @@ function setup () {
     findFresh: async (_tenantId: string, userId: string) => fresh.get(userId) ?? [],
   }
   const offline = {
-    keep: async (_from: Session, _delivery: Delivery, userIds: readonly string[]) => {
-      kept.push(...userIds)
-      return userIds.length
-    },
+    keepAtHome: async (_from: Session, _delivery: Delivery, userIds: readonly string[]) => kept.push(...userIds),
+    keepHere: async (_from: Session, _delivery: Delivery, userIds: readonly string[]) => keptHere.push(...userIds),
   }
   const dispatch = new Dispatch({
     connections,
@@ -64,7 +63,7 @@ function setup () {
       tenantId: 't1', userId, deviceId: 'd1', metrics, deliver: (_delivery: Delivery, isShared: boolean) => got.push(isShared),
     } as unknown as Session)
   }
-  return { dispatch, calls, kept, local, cached, fresh, answers, connect, add, metrics }
+  return { dispatch, calls, kept, keptHere, local, cached, fresh, answers, connect, add, metrics }
 }
 
 t.test('users of one peer go there in one item, users here get it here, others are kept', async t => {
@@ -118,15 +117,16 @@ t.test('who is missing there too is kept, and asked for no third time', async t 
   t.strictSame(kept, ['bob'])
 })
 
-t.test('a peer that cannot be reached has not got it', async t => {
-  const { dispatch, kept, cached, fresh, answers } = setup()
+t.test('a peer that cannot be reached has not got it: for its users it waits here', async t => {
+  const { dispatch, kept, keptHere, cached, fresh, answers } = setup()
   cached.set('bob', ['node-2#1'])
   cached.set('carol', ['node-2#1', 'node-3#1'])
   answers.set('node-2#1', 'unreachable')
   fresh.set('bob', ['node-2#1'])
   await dispatch.serve(['bob', 'carol'])
   t.strictSame(await dispatch.finish(), { delivered: 1, buffered: 1, skipped: 0 })
-  t.strictSame(kept, ['bob'], 'carol has another device that got it')
+  t.strictSame(keptHere, ['bob'], 'carol has another device that got it')
+  t.strictSame(kept, [])
 })
 
 t.test('a user who has lately connected to one more node is reached there as well, and counted once', async t => {
@@ -154,13 +154,13 @@ t.test('one who connected here while the peer was asked gets it here', async t =
 })
 
 t.test('behind messages that still wait here it waits too', async t => {
-  const { dispatch, calls, kept, cached, add } = setup()
+  const { dispatch, calls, keptHere, cached, add } = setup()
   add({ seq: 1 })
   cached.set('bob', ['node-2#1'])
   await dispatch.serve(['bob'])
   t.strictSame(await dispatch.finish(), { delivered: 0, buffered: 1, skipped: 0 })
   t.strictSame(calls, [])
-  t.strictSame(kept, ['bob'])
+  t.strictSame(keptHere, ['bob'])
 })
 
 t.test('beyond the bound of offline users it is kept for nobody, and that is counted', async t => {
