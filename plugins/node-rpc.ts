@@ -44,9 +44,9 @@ export default fp(async app => {
     if (server !== undefined) {
       const port = await server.listen(config.host, config.nodePort)
       endpoint = nodeEndpoint(config, port, networkInterfaces())
-      app.log.info({ endpoint }, 'other nodes reach this one here')
     }
     await nodeDirectory.join()
+    if (server !== undefined) app.log.info({ member: nodeDirectory.self.key, endpoint }, 'joined the cluster')
   })
   app.addHook('onClose', async () => {
     try {

@@ -43,8 +43,7 @@ export class InboundLink {
   private readonly lateness: Lateness
   private readonly onFinished: Array<() => void> = []
 
-  /** @param from the peer's member key */
-  constructor (private readonly from: string, private readonly deps: InboundLinkDeps) {
+  constructor (private readonly deps: InboundLinkDeps) {
     this.lateness = new Lateness(deps.now)
   }
 
@@ -143,8 +142,8 @@ export class InboundLink {
     if (item.kind === 'hold') {
       result.count = await service.hold(offlineEntries(item.messages, now()))
     } else {
-      const { tenantId, userId, deviceId, order } = item.arrival
-      await service.arrive(this.from, { tenantId, userId, deviceId, order: Number(order) })
+      const { tenantId, userId, deviceId, order, memberKey } = item.arrival
+      await service.arrive(memberKey, { tenantId, userId, deviceId, order: Number(order) })
     }
   }
 }

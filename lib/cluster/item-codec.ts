@@ -67,7 +67,7 @@ export function encodeHold (id: number, messages: HeldMessage[]): Uint8Array {
 }
 
 export function encodeArrival (
-  id: number, arrival: { tenantId: string, userId: string, deviceId: string, order: number }
+  id: number, arrival: { tenantId: string, userId: string, deviceId: string, order: number, memberKey: string }
 ): Uint8Array {
   const value = { ...arrival, order: BigInt(arrival.order) }
   return toBinary(ItemSchema, create(ItemSchema, { id: BigInt(id), kind: { case: 'arrival', value } }))

@@ -39,8 +39,6 @@ export interface PeerLinkOptions {
 }
 
 export interface PeerLinkEvents {
-  /** The member key of this node. */
-  self: () => string
   /** Nothing is pending any more on a link that takes no more calls. */
   onRetired: () => void
   /** The peer says that it is another member by now. */
@@ -129,13 +127,6 @@ export class PeerLink {
     this.closeIfDone()
   }
 
-  /** This node has become another member: it says what is under way again, in its new name. */
-  restart (): void {
-    if (this.stream === undefined) return
-    this.stream.close()
-    this.afterStream()
-  }
-
   /** Ends everything; what is pending is unreachable. */
   close (): void {
     if (this.isClosed) return
@@ -173,7 +164,6 @@ export class PeerLink {
       endpoint,
       token,
       processId: this.processId,
-      from: this.events.self(),
       to: key,
       openTimeoutMs: timeoutMs,
       pingIntervalMs: PING_INTERVAL_MS,

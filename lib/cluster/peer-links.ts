@@ -45,7 +45,6 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   ) {
     super()
     directory.on('left', this.onLeft)
-    directory.on('reset', this.onReset)
   }
 
   /** Bytes of what waits for peers and of what they have not answered, by node id. */
@@ -96,7 +95,7 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   async arrive (memberKey: string, arrival: Arrival): Promise<boolean> {
     const { tenantId, userId, deviceId } = arrival
     const bytes = tenantId.length + userId.length + deviceId.length
-    const result = await this.call(memberKey, 'arrive', tenantId, bytes, id => encodeArrival(id, arrival))
+    const result = await this.call(memberKey, 'arrive', tenantId, bytes, id => encodeArrival(id, { ...arrival, memberKey: this.directory.self.key }))
     return result !== undefined && !result.failed
   }
 
@@ -104,7 +103,6 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   async close (deadline?: AbortSignal): Promise<void> {
     this.isClosing = true
     this.directory.off('left', this.onLeft)
-    this.directory.off('reset', this.onReset)
     await this.settled(deadline)
     for (const link of this.all()) link.close()
     this.links.clear()
@@ -132,7 +130,6 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     let link = this.links.get(memberKey)
     if (link === undefined) {
       const created: PeerLink = new PeerLink(this.processId, member, this.options, {
-        self: () => this.directory.self.key,
         onRetired: () => this.retiring.delete(created),
         onDisowned: () => this.emit('disowned', member),
         onSettled: ({ kind }, unanswered) => {
@@ -172,10 +169,6 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     this.links.delete(key)
     this.retiring.add(link)
     link.retire()
-  }
-
-  private readonly onReset = (): void => {
-    for (const link of this.all()) link.restart()
   }
 
   private all (): PeerLink[] {

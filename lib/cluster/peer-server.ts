@@ -70,6 +70,8 @@ export class PeerServer {
   late = 0
   private readonly http: Http2Server
   private readonly expected: Buffer
+  /** The members that this process has been to its peers. */
+  private readonly ownKeys = new Set<string>()
   /** By process id. */
   private readonly callers = new Map<string, Caller>()
   private readonly links = new Set<InboundLink>()
@@ -176,18 +178,16 @@ export class PeerServer {
   private async * link (requests: AsyncIterable<LinkRequest>, context: HandlerContext): AsyncIterable<LinkResponse> {
     const { self } = this.deps.directory
     const to = context.requestHeader.get('mics-to')
-    const from = context.requestHeader.get('mics-from') ?? ''
     const processId = context.requestHeader.get('mics-process') ?? ''
-    if (to !== self.key) {
+    this.ownKeys.add(self.key)
+    if (to === null || !this.ownKeys.has(to)) {
       this.misdirected++
       throw new ConnectError(`this is not ${to}`, Code.FailedPrecondition)
     }
-    if (from === '' || processId === '') {
-      throw new ConnectError('mics-from or mics-process is missing', Code.InvalidArgument)
-    }
+    if (processId === '') throw new ConnectError('mics-process is missing', Code.InvalidArgument)
     if (this.isClosing) throw new ConnectError('this node is closing', Code.Unavailable)
     const caller = this.caller(processId)
-    const link = this.open(from, to, caller)
+    const link = this.open(processId, to, caller)
     context.signal.addEventListener('abort', () => link.outbox.end())
     try {
       // So that the peer knows that its stream was accepted.
@@ -221,10 +221,10 @@ export class PeerServer {
   }
 
   /** A peer has one stream. What an older one still brings, the newer brings again. */
-  private open (from: string, to: string, caller: Caller): InboundLink {
+  private open (processId: string, to: string, caller: Caller): InboundLink {
     const { service, timeoutMs, throttledLog, log } = this.deps
     caller.link?.outbox.end()
-    caller.link = new InboundLink(from, {
+    caller.link = new InboundLink({
       service,
       seen: caller.seen,
       timeoutMs,
@@ -234,7 +234,7 @@ export class PeerServer {
       onRepeated: () => { this.repeated++ },
       onFault: (kind, err) => {
         this.faults++
-        throttledLog.log(`node rpc item ${from} ${kind}`, log.warn, { err, peer: from, kind }, 'an item of a peer failed')
+        throttledLog.log(`node rpc item ${processId} ${kind}`, log.warn, { err, process: processId, kind }, 'an item of a peer failed')
       },
     })
     this.links.add(caller.link)

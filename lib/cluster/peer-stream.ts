@@ -8,8 +8,7 @@ export interface PeerStreamOptions {
   token: string
   /** Names this process: ids of items are unique within it. */
   processId: string
-  /** Member keys. */
-  from: string
+  /** The peer's member key. */
   to: string
   /** Milliseconds for the peer to accept the stream. */
   openTimeoutMs: number
@@ -65,7 +64,7 @@ export class PeerStream {
   }
 
   private async run (): Promise<void> {
-    const { endpoint, token, processId, from, to, maxBytes } = this.options
+    const { endpoint, token, processId, to, maxBytes } = this.options
     const transport = createConnectTransport({
       httpVersion: '2',
       baseUrl: endpoint,
@@ -76,9 +75,7 @@ export class PeerStream {
     })
     const responses = createClient(NodeService, transport).link(this.requests(), {
       signal: this.abort.signal,
-      headers: {
-        authorization: `Bearer ${token}`, 'mics-process': processId, 'mics-from': from, 'mics-to': to,
-      },
+      headers: { authorization: `Bearer ${token}`, 'mics-process': processId, 'mics-to': to },
     })
     for await (const response of responses) {
       if (this.isEnded) return

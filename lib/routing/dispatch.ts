@@ -106,14 +106,13 @@ export class Dispatch {
     const { tenantId } = this.from
     const devices = toLocalDevices(connections, this.delivery, userId, members.length > 0)
     if (devices > 0) this.outcome.delivered++
-    if (members.length === 0) {
-      if (devices === 0) this.offline.push(userId)
+    else if (buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)) {
+      // What waits here for this user goes first, and this behind it.
+      this.cutOff.push(userId)
       return
     }
-    // What waits here for this user goes first, and this behind it.
-    const mustQueue = buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)
-    if (devices === 0 && mustQueue) {
-      this.cutOff.push(userId)
+    if (members.length === 0) {
+      if (devices === 0) this.offline.push(userId)
       return
     }
     this.send({ userId, isReached: devices > 0, isMoved: false, isCutOff: false, open: 0, tried: [] }, members)

@@ -35,7 +35,6 @@ class RawLink {
       headers: {
         authorization: `Bearer ${TOKEN}`,
         'mics-process': 'raw',
-        'mics-from': 'raw#1',
         'mics-to': peer.member.key,
         ...headers,
       },
@@ -111,7 +110,6 @@ for (const [what, authorization] of Object.entries({
       [constants.HTTP2_HEADER_PATH]: LINK_PATH,
       'content-type': 'application/connect+proto',
       'mics-process': 'raw',
-      'mics-from': 'raw#1',
       'mics-to': peer.member.key,
       ...authorization === undefined ? {} : { authorization },
     })
@@ -143,7 +141,7 @@ t.test('a stream for another member is refused, with the current key it is not',
 
 t.test('a stream that does not say from whom is refused', async t => {
   const peer = await startPeer(t)
-  t.equal((await new RawLink(t, peer, { 'mics-from': '' }).ended)?.code, Code.InvalidArgument)
+  t.equal((await new RawLink(t, peer, { 'mics-process': '' }).ended)?.code, Code.InvalidArgument)
 })
 
 t.test('items of one request are answered in one response', async t => {
@@ -191,17 +189,17 @@ t.test('an item is done once, on whichever streams it comes', async t => {
   await until('it is answered again', () => next.results.length === 1)
   t.equal(peer.service.delivered.length, 1)
   t.equal(await link.ended, undefined, 'the former stream has ended')
-  const other = new RawLink(t, peer, { 'mics-process': 'other', 'mics-from': 'other#1' })
+  const other = new RawLink(t, peer, { 'mics-process': 'other' })
   other.send(deliverItem(1))
   await until('another peer has ids of its own', () => peer.service.delivered.length === 2)
 })
 
-t.test('a process that has joined again under another name is not served twice', async t => {
+t.test('what a process sends again on another stream is answered again, and not done again', async t => {
   const peer = await startPeer(t)
   const link = new RawLink(t, peer)
   link.send(deliverItem(1))
   await until('it is answered', () => link.results.length === 1)
-  const again = new RawLink(t, peer, { 'mics-from': 'raw#2' })
+  const again = new RawLink(t, peer)
   again.send(deliverItem(1), deliverItem(2))
   await until('both are answered', () => again.results.length === 2)
   t.equal(peer.service.delivered.length, 2)
@@ -219,6 +217,20 @@ t.test('what comes for the member that this node was is answered as failed, and 
   t.strictSame(link.results.map(({ failed }) => failed), [false, true])
   t.equal(peer.service.delivered.length, 1)
   t.equal(peer.server.late, 1)
+})
+
+t.test('for the member that this node was it still answers what it has done, on a new stream too', async t => {
+  const peer = await startPeer(t)
+  const former = peer.member.key
+  const link = new RawLink(t, peer)
+  link.send(deliverItem(1))
+  await until('the first is answered', () => link.results.length === 1)
+  peer.directory.becomes(aMember('b', peer.member.endpoint, 2))
+  const again = new RawLink(t, peer, { 'mics-to': former })
+  again.send(deliverItem(1), deliverItem(2))
+  await until('both are answered', () => again.results.length === 2)
+  t.strictSame(again.results.map(({ failed }) => failed), [false, true])
+  t.equal(peer.service.delivered.length, 1)
 })
 
 t.test('a process that stood still finds out who it is before it goes on', async t => {

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mics/node/v1/node.proto.
  */
 export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMEhIKCnNlbnRfYXRfbXMYAiABKAQikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiTwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQiNQoMTGlua1Jlc3BvbnNlEiUKB3Jlc3VsdHMYASADKAsyFC5taWNzLm5vZGUudjEuUmVzdWx0IlMKBlJlc3VsdBIKCgJpZBgBIAEoBBIPCgdtaXNzaW5nGAIgAygNEg0KBW1vdmVkGAMgAygNEg0KBWNvdW50GAQgASgNEg4KBmZhaWxlZBgFIAEoCDJQCgtOb2RlU2VydmljZRJBCgRMaW5rEhkubWljcy5ub2RlLnYxLkxpbmtSZXF1ZXN0GhoubWljcy5ub2RlLnYxLkxpbmtSZXNwb25zZSgBMAFiBnByb3RvMw");
+  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMEhIKCnNlbnRfYXRfbXMYAiABKAQikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiYwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQSEgoKbWVtYmVyX2tleRgFIAEoCSI1CgxMaW5rUmVzcG9uc2USJQoHcmVzdWx0cxgBIAMoCzIULm1pY3Mubm9kZS52MS5SZXN1bHQiUwoGUmVzdWx0EgoKAmlkGAEgASgEEg8KB21pc3NpbmcYAiADKA0SDQoFbW92ZWQYAyADKA0SDQoFY291bnQYBCABKA0SDgoGZmFpbGVkGAUgASgIMlAKC05vZGVTZXJ2aWNlEkEKBExpbmsSGS5taWNzLm5vZGUudjEuTGlua1JlcXVlc3QaGi5taWNzLm5vZGUudjEuTGlua1Jlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
  * What was gathered for the peer in one turn.
@@ -208,7 +208,7 @@ export const HeldMessageSchema: GenMessage<HeldMessage> = /*@__PURE__*/
   messageDesc(file_mics_node_v1_node, 4);
 
 /**
- * A device has connected to the sender of this. The peer closes its older connection of
+ * A device has connected to a member. The peer closes its older connection of
  * the device, hands over what it holds for the user, and then answers.
  *
  * @generated from message mics.node.v1.Arrival
@@ -235,6 +235,13 @@ export type Arrival = Message<"mics.node.v1.Arrival"> & {
    * @generated from field: uint64 order = 4;
    */
   order: bigint;
+
+  /**
+   * Where the device is now.
+   *
+   * @generated from field: string member_key = 5;
+   */
+  memberKey: string;
 };
 
 /**
@@ -318,8 +325,9 @@ export const NodeService: GenService<{
   /**
    * One long-lived stream from each node to each peer that it has something for. Request
    * headers: authorization (Bearer and the cluster's token), mics-process (names the sending
-   * process, whose item ids these are), mics-from and mics-to (member keys). Who is not the
-   * member in mics-to answers FAILED_PRECONDITION: its place was taken by another.
+   * process, whose item ids these are), mics-to (the peer's member key). A process that never
+   * was the member in mics-to answers FAILED_PRECONDITION: it has taken that one's place. One
+   * that was, and is another member by now, answers what it has done before, and does nothing.
    *
    * @generated from rpc mics.node.v1.NodeService.Link
    */
