@@ -26,10 +26,10 @@ const mebibyte = 1024 * 1024
 
 export const environmentVariables: readonly EnvironmentVariable[] = [
   text('NODE_ID', 'nodeId', 'node-id', "This node's name in logs, metrics and ConnectAck", { defaultText: 'the host name' }),
-  text('HOST', 'host', 'host', 'Address to listen on for clients', { default: '0.0.0.0' }),
+  text('HOST', 'host', 'host', 'Address to listen on, for clients and for peers', { default: '0.0.0.0' }),
   integer('PORT', 'port', 0, 65535, 8080, 'Port for clients; 0: any free one'),
-  integer('NODE_PORT', 'nodePort', 0, 65535, 8081, 'Port for peers (node to node RPC); 0: any free one'),
-  text('PUBLIC_ENDPOINT', 'publicEndpoint', 'base-url', "URL under which peers reach this node's NODE_PORT", { defaultText: 'none: a single node' }),
+  integer('NODE_PORT', 'nodePort', 0, 65535, 8081, 'Port for peers (node to node RPC), where CLUSTER_GRPC_TOKEN is set; 0: any free one'),
+  text('PUBLIC_ENDPOINT', 'publicEndpoint', 'base-url', "URL under which peers reach this node's NODE_PORT", { defaultText: 'HOST, or the first outward address, and NODE_PORT' }),
   choice('LOG_LEVEL', 'logLevel', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least severe log line that is written'),
 
   tenantMap('TENANT_AUTH_MAP', 'url', "Tenants and the base URL of each one's /auth hook"),
@@ -72,13 +72,13 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('REDIS_GRACE_SECONDS', 'redisGraceSeconds', 0, 86_400, 30, 'Seconds without Redis until `/readyz` answers 503'),
   boolean('ADMIT_WITHOUT_REDIS', 'admitWithoutRedis', true, 'Without Redis, let clients connect under the limits of this node alone; false: refuse them with 4503'),
   choice('DEDUP_STORE', 'dedupStore', ['redis', 'memory'], 'redis', 'Where a cluster remembers sent messages against duplicates; memory: each node its own'),
-  integer('NODE_LEASE_SECONDS', 'nodeLeaseSeconds', 2, 60, 5, 'Seconds without a sign of life after which a node counts as gone'),
-  integer('PEER_TIMEOUT_MS', 'peerTimeoutMs', 50, 60_000, 1000, 'Milliseconds for a peer to answer'),
+  integer('NODE_LEASE_SECONDS', 'nodeLeaseSeconds', 2, 60, 5, 'Seconds without a sign of life after which a node counts as gone, the same on all nodes'),
+  integer('PEER_TIMEOUT_MS', 'peerTimeoutMs', 50, 60_000, 1000, 'Milliseconds for a peer to answer; five times that where it takes over offline messages'),
   integer('PEER_QUEUE_MAX_BYTES', 'peerQueueMaxBytes', 65_536, 1_073_741_824, 16 * mebibyte, 'Bytes waiting for one peer; half of it is the most for one tenant'),
   integer('LOCAL_ROUTE_CACHE_TTL_SECONDS', 'localRouteCacheTtlSeconds', 0, 60, 2, 'Seconds a route read from Redis is reused; 0: never'),
   integer('GRPC_BREAKER_FAILURE_THRESHOLD', 'grpcBreakerFailureThreshold', 1, 100, 5, 'Failures in a row that open the breaker of a peer'),
   integer('GRPC_BREAKER_OPEN_MS', 'grpcBreakerOpenMs', 0, 60_000, 5000, 'Milliseconds until the breaker of a peer lets one call through'),
-  text('CLUSTER_GRPC_TOKEN', 'clusterGrpcToken', 'token', 'Shared by all nodes: what a peer must present', { secret: true, defaultText: 'none' }),
+  text('CLUSTER_GRPC_TOKEN', 'clusterGrpcToken', 'token', 'Shared by all nodes: what a peer must present; a node with Redis needs it', { secret: true, defaultText: 'none' }),
 
   text('KAFKA__BOOTSTRAP_SERVERS', 'kafkaBrokers', 'kafka', 'Kafka brokers for events', { defaultText: 'none: no events' }),
   text('KAFKA_BROKERS', 'kafkaBrokers', 'kafka', 'The same as KAFKA__BOOTSTRAP_SERVERS', { defaultText: 'none: no events' }),
