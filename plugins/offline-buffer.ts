@@ -35,7 +35,11 @@ export default fp(async app => {
     buffer: offlineBuffer,
     handovers,
     routes: app.onlineRoutes,
-    isHere: (tenantId, userId) => connections.ofUser(tenantId, userId).length > 0,
+    wake: (tenantId, userId) => {
+      const sessions = connections.ofUser(tenantId, userId)
+      for (const session of sessions) session.wake()
+      return sessions.length > 0
+    },
   })
   app.decorate('offlineBuffer', offlineBuffer)
   app.decorate('handovers', handovers)

@@ -98,12 +98,16 @@ export class InboundLink {
       return result
     }
     if (isSlow) {
-      this.begin(item)
+      this.finishAfter(this.runSlow(item, result), item, result)
       return undefined
     }
     try {
       if (item.kind === 'malformed') throw new Error('an item of no kind that is known here')
-      this.deliver(item.deliver, result)
+      const settled = this.deliver(item.deliver, result)
+      if (settled !== undefined) {
+        this.finishAfter(settled, item, result)
+        return undefined
+      }
     } catch (error) {
       result.failed = true
       onFault(item.kind, error)
@@ -112,22 +116,24 @@ export class InboundLink {
     return result
   }
 
-  private deliver ({ message: bytes, userIds, shared, seq }: Deliver, result: Result): void {
+  private deliver ({ message: bytes, userIds, shared, seq }: Deliver, result: Result): Promise<unknown> | undefined {
     const message = decodeMessageRequest(bytes)
     if (message === null) throw new Error('not a message')
     const sharedIds = shared.length === 0 ? NOBODY : new Set(shared.map(position => userIds[position]))
-    const { missing, moved, devices } = this.deps.service.deliver(new Delivery(message, seq), userIds, sharedIds)
+    const { service } = this.deps
+    const { missing, moved, devices, settled } = service.deliver(new Delivery(message, seq), userIds, sharedIds)
     result.missing = positionsOf(missing, userIds)
     result.moved = positionsOf(moved, userIds)
     result.count = devices
+    return settled
   }
 
-  private begin (item: Item & { kind: 'hold' | 'arrive' }): void {
+  /** Answers when it is done. */
+  private finishAfter (done: Promise<unknown>, item: Item, result: Result): void {
     const { seen, onFault } = this.deps
-    const result = answer(item.id)
     seen.begin(item.id, this.outbox)
     this.unfinished++
-    this.runSlow(item, result).catch(error => {
+    done.catch(error => {
       result.failed = true
       onFault(item.kind, error)
     }).finally(() => {

@@ -8,7 +8,8 @@ import type { RecentArrivals } from '../presence/recent-arrivals.js'
 import type { Delivery } from '../routing/delivery.js'
 import { toLocalDevices } from '../routing/local-devices.js'
 import type { LatelyReceived } from './lately-received.js'
-import type { Arrival, PeerService } from './peers.js'
+import { withinMs } from '../timing/within-ms.js'
+import type { Arrival, Delivered, PeerService } from './peers.js'
 
 /** What this node does for its peers. What comes from a peer is served here or reported back, never forwarded. */
 export class LocalPeerService implements PeerService {
@@ -20,12 +21,12 @@ export class LocalPeerService implements PeerService {
     presence: Pick<Presence, 'arrived'>
     arrivals: RecentArrivals
     lately: LatelyReceived
+    /** Milliseconds that a peer waits for what must come before its message; less than it waits for an answer. */
+    settleMs: number
   }) {}
 
-  deliver (
-    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
-  ): { missing: string[], moved: string[], devices: number } {
-    const { connections, arrivals, lately } = this.deps
+  deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered {
+    const { connections, arrivals, lately, index, settleMs } = this.deps
     const { tenantId } = delivery.message
     const missing: string[] = []
     const moved: string[] = []
@@ -38,7 +39,9 @@ export class LocalPeerService implements PeerService {
     }
     delivery.forgetFrame()
     lately.delivered(delivery, userIds, missing)
-    return { missing, moved, devices }
+    const settling = missing.map(userId => index.settle(tenantId, userId)).filter(promise => promise !== undefined)
+    const settled = settling.length === 0 ? undefined : withinMs(settleMs, Promise.all(settling))
+    return { missing, moved, devices, settled }
   }
 
   async hold (entries: OfflineEntry[]): Promise<number> {

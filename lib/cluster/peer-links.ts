@@ -85,7 +85,7 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
       const { part, bytes } = nextPart(entries, taken)
       const result = await this.call(memberKey, 'hold', entries[taken].tenantId, bytes,
         id => encodeHold(id, part.map((entry, i) => heldMessage(entry, part[i - 1], this.now()))))
-      if (result === undefined) return taken > 0 ? taken : undefined
+      if (result === undefined || result.failed) return taken > 0 ? taken : undefined
       taken += Math.min(result.count, part.length)
       if (result.count < part.length) break
     }

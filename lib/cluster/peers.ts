@@ -39,12 +39,25 @@ export interface Peers {
   arrive (memberKey: string, arrival: Arrival): Promise<boolean>
 }
 
+/** What became of a message here. */
+export interface Delivered {
+  /** Users who have no device here. */
+  missing: readonly string[]
+  /** Users who got it here, but lately connected to another node too. */
+  moved: readonly string[]
+  /** Devices that got it. */
+  devices: number
+  /**
+   * What is here for users in `missing` is on its way to where they are: the answer waits for it, because the peer will
+   * send the message there, and it must not come before.
+   */
+  settled?: Promise<unknown>
+}
+
 /** What this node does for its peers. */
 export interface PeerService {
   /** Hands a message to the devices here; never to another node. */
-  deliver (
-    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
-  ): { missing: string[], moved: string[], devices: number }
+  deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered
   /** Puts entries into the offline buffer. How many it took. Resolves when they are where their user is. */
   hold (entries: OfflineEntry[]): Promise<number>
   /** Closes the older connection of the device, hands over to `memberKey` what is held for the user. */

@@ -34,8 +34,8 @@ export class OfflineIndex {
     buffer: OfflineBuffer
     handovers: Handovers
     routes: Pick<OnlineRoutes, 'hold'>
-    /** Whether the user is connected to this node. */
-    isHere: (tenantId: string, userId: string) => boolean
+    /** Has the user's devices on this node look what is here for them. Whether there are any. */
+    wake: (tenantId: string, userId: string) => boolean
   }) {
     deps.buffer.onChange = (tenantId, userId) => this.changed(tenantId, userId)
     this.retries = setInterval(() => {
@@ -107,13 +107,15 @@ export class OfflineIndex {
 
   /** False: something should have moved and did not. */
   private async tell (key: string, tenantId: string, userId: string): Promise<boolean> {
-    const { buffer, handovers, routes, isHere } = this.deps
+    const { buffer, handovers, routes, wake } = this.deps
+    // The user may have connected here since it was found offline.
+    if (buffer.holdsFor(tenantId, userId)) wake(tenantId, userId)
     const count = buffer.countOf(tenantId, userId) + handovers.movingOf(tenantId, userId)
     if (count === 0 && !this.known.has(key)) return true
     this.known.add(key)
     const elsewhere = await routes.hold(tenantId, userId, count)
     if (count === 0) this.known.delete(key)
-    if (elsewhere.length === 0 || !buffer.holdsFor(tenantId, userId) || isHere(tenantId, userId)) return true
+    if (elsewhere.length === 0 || !buffer.holdsFor(tenantId, userId) || wake(tenantId, userId)) return true
     return await handovers.move(tenantId, userId, elsewhere[0])
   }
 

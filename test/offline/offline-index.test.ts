@@ -13,6 +13,8 @@ interface Setup extends BufferSetup {
   /** Members that a user is connected to elsewhere. */
   online: Map<string, string[]>
   here: Set<string>
+  /** Users whose devices were told to look. */
+  woken: string[]
   store: { isGone: boolean, peerIsGone: boolean }
 }
 
@@ -22,6 +24,7 @@ function setup (test: Test): Setup {
   const moves: string[] = []
   const online = new Map<string, string[]>()
   const here = new Set<string>()
+  const woken: string[] = []
   const store = { isGone: false, peerIsGone: false }
   const handovers = new Handovers(buffer.buffer, {
     hold: async (memberKey, entries) => {
@@ -33,7 +36,10 @@ function setup (test: Test): Setup {
   const index = new OfflineIndex({
     buffer: buffer.buffer,
     handovers,
-    isHere: (_tenantId, userId) => here.has(userId),
+    wake: (_tenantId, userId) => {
+      woken.push(userId)
+      return here.has(userId)
+    },
     routes: {
       hold: async (_tenantId, userId, count) => {
         if (store.isGone) throw new Error('gone')
@@ -43,7 +49,7 @@ function setup (test: Test): Setup {
     },
   })
   test.teardown(() => index.close())
-  return { ...buffer, index, reports, moves, online, here, store }
+  return { ...buffer, index, reports, moves, online, here, woken, store }
 }
 
 t.test('it reports once a turn how many messages there are, and when there are none left', async t => {
@@ -76,13 +82,14 @@ t.test('messages for a user who is connected elsewhere move there before `settle
   t.equal(reports.at(-1), 'bob=0')
 })
 
-t.test('they stay for a user who is connected here too', async t => {
-  const { add, index, moves, online, here } = setup(t)
+t.test('they stay for a user who is connected here too, whose devices are told', async t => {
+  const { add, index, moves, online, here, woken } = setup(t)
   online.set('bob', ['node-2#1'])
   here.add('bob')
   add({ seq: 1 })
   await index.settle('t1', 'bob')
   t.strictSame(moves, [])
+  t.ok(woken.includes('bob'))
 })
 
 t.test('a report that failed is made again', async t => {
@@ -110,6 +117,14 @@ t.test('a move that failed is tried again, and then all of it has moved', async 
   await index.settle('t1', 'bob')
   t.strictSame(moves, ['bob>node-2#1', 'bob>node-2#1'])
   t.equal(index.outstanding, 0)
+})
+
+t.test('devices here are told although the store does not answer', async t => {
+  const { add, index, store, woken } = setup(t)
+  store.isGone = true
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.ok(woken.includes('bob'))
 })
 
 t.test('everything is reported again on request', async t => {
