@@ -20,7 +20,8 @@ export default fp(async app => {
   const redis = app.redis === undefined || dedupStore === 'memory'
     ? undefined
     : new RedisDedup(memory, app.redis, app.nodeDirectory, {
-      // Longer than any message takes: hooks, two attempts at peers, and the way into an offline buffer.
+      // Longer than a message takes: hooks, two attempts at peers, and the way into an offline buffer. One that waits
+      // for many before it in its conversation, while peers do not answer, may take longer.
       reservationMs: 5000 + 10 * peerTimeoutMs,
       onError: err => throttledLog.log('dedup', app.log.warn.bind(app.log), { err }, 'Redis failed for dedup'),
     })

@@ -35,6 +35,7 @@ export default fp(async app => {
     buffer: offlineBuffer,
     handovers,
     routes: app.onlineRoutes,
+    isReachable: () => app.redis?.isUp ?? true,
     wake: (tenantId, userId) => {
       const sessions = connections.ofUser(tenantId, userId)
       for (const session of sessions) session.wake()
@@ -47,8 +48,13 @@ export default fp(async app => {
   app.tenants.on('removed', tenantId => offlineBuffer.removeTenant(tenantId))
   app.lifecycle.onDrain('offline-buffer', async () => {
     const before = handovers.moved
+    // What a client that does not answer its close frame has not taken is known only when it is cut off.
+    const cutOff = setTimeout(() => {
+      for (const client of app.websocketServer.clients) client.terminate()
+    }, HAND_OVER_MS / 2)
     await handOverAll({ buffer: offlineBuffer, handovers, directory: nodeDirectory, connections },
       AbortSignal.timeout(HAND_OVER_MS))
+    clearTimeout(cutOff)
     const moved = handovers.moved - before
     if (moved > 0) app.log.info({ messages: moved }, 'messages for offline users handed over')
     const { size } = offlineBuffer

@@ -26,6 +26,6 @@ export default fp(async app => {
     presence: app.presence,
     arrivals: app.recentArrivals,
     lately,
-    settleMs: app.config.peerTimeoutMs / 2,
+    settleMs: app.config.peerTimeoutMs / 4,
   }))
 }, { name: 'peer-service', dependencies: ['config', 'metrics', 'connections', 'offline-buffer', 'presence'] })

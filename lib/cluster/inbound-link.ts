@@ -44,7 +44,7 @@ export class InboundLink {
   private readonly onFinished: Array<() => void> = []
 
   constructor (private readonly deps: InboundLinkDeps) {
-    this.lateness = new Lateness(deps.now)
+    this.lateness = new Lateness()
   }
 
   /** Reads until the peer has no more to say, or nobody listens any more. Never rejects. */
@@ -53,9 +53,9 @@ export class InboundLink {
     try {
       for await (const { items, sentAtMs } of requests) {
         if (outbox.isEnded) return
-        const lateMs = this.lateness.of(Number(sentAtMs))
         const asked = this.deps.isAddressee()
         const isAddressee = typeof asked === 'boolean' ? asked : await asked
+        const lateMs = this.lateness.of(Number(sentAtMs))
         const results: Result[] = []
         for (const bytes of items) {
           const result = this.process(bytes, isAddressee ? lateMs : Infinity)

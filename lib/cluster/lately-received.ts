@@ -2,14 +2,14 @@ import type { OfflineEntry } from '../offline/offline-entry.js'
 import type { Delivery } from '../routing/delivery.js'
 
 /** Messages, and recipients of them, that are remembered at most in each of two generations. */
-const MAX_MESSAGES = 50_000
+const MAX_MESSAGES = 20_000
 const MAX_RECIPIENTS = 500_000
 
 interface Received {
   /** Users who got it from a peer, by way of `deliver`. */
-  delivered: Array<{ userIds: readonly string[], missing: readonly string[] }>
+  delivered?: Array<{ userIds: readonly string[], missing: readonly string[] }>
   /** `user\0device` for whom it came by way of `hold`, and is here or was delivered. */
-  held: Set<string>
+  held?: Set<string>
 }
 
 /**
@@ -32,7 +32,9 @@ export class LatelyReceived {
   /** A peer brought it for these users; those in `missing` had no device here. */
   delivered (delivery: Delivery, userIds: readonly string[], missing: readonly string[]): void {
     if (missing.length === userIds.length) return
-    this.received(delivery).delivered.push({ userIds, missing })
+    const received = this.received(delivery)
+    if (received.delivered === undefined) received.delivered = [{ userIds, missing }]
+    else received.delivered.push({ userIds, missing })
     this.recipients += userIds.length
   }
 
@@ -42,7 +44,9 @@ export class LatelyReceived {
       this.repeated++
       return false
     }
-    this.received(entry.delivery).held.add(recipientOf(entry))
+    const received = this.received(entry.delivery)
+    received.held ??= new Set()
+    received.held.add(recipientOf(entry))
     this.recipients++
     return true
   }
@@ -50,17 +54,17 @@ export class LatelyReceived {
   /** It has moved on to another node, from where it may come back. */
   forget (entry: OfflineEntry): void {
     const key = keyOf(entry.delivery)
-    this.current.get(key)?.held.delete(recipientOf(entry))
-    this.former.get(key)?.held.delete(recipientOf(entry))
+    this.current.get(key)?.held?.delete(recipientOf(entry))
+    this.former.get(key)?.held?.delete(recipientOf(entry))
   }
 
   private has (entry: OfflineEntry): boolean {
     const key = keyOf(entry.delivery)
     return [this.current.get(key), this.former.get(key)].some(received => received !== undefined && (
-      received.held.has(recipientOf(entry)) ||
+      received.held?.has(recipientOf(entry)) === true ||
       // One for a device of its own is not what all devices got.
-      (entry.deviceId === '' && received.delivered.some(({ userIds, missing }) =>
-        userIds.includes(entry.userId) && !missing.includes(entry.userId)))
+      (entry.deviceId === '' && received.delivered?.some(({ userIds, missing }) =>
+        userIds.includes(entry.userId) && !missing.includes(entry.userId)) === true)
     ))
   }
 
@@ -68,7 +72,7 @@ export class LatelyReceived {
     this.turn()
     const key = keyOf(delivery)
     let received = this.current.get(key)
-    if (received === undefined) this.current.set(key, received = { delivered: [], held: new Set() })
+    if (received === undefined) this.current.set(key, received = {})
     return received
   }
 

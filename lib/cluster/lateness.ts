@@ -2,15 +2,16 @@
 const WINDOW_MS = 60_000
 
 /**
- * How late things come, by a sender's clock that need not agree with ours: against the quickest of the last minute or
- * two. A process or a network that stood still shows; a clock that is wrong does not.
+ * How late things come, by a sender's clock that has nothing to do with ours: against the quickest of the last minute
+ * or two. A process or a network that stood still shows.
  */
 export class Lateness {
   private quickest = Infinity
   private formerQuickest = Infinity
   private turnedAt: number
 
-  constructor (private readonly now: () => number = Date.now) {
+  /** @param now milliseconds of a clock that nobody sets, and that goes on while the process is stopped */
+  constructor (private readonly now: () => number = () => performance.now()) {
     this.turnedAt = now()
   }
 

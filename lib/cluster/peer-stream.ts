@@ -97,7 +97,7 @@ export class PeerStream {
         this.poke()
       })
       if (items === undefined) return
-      yield { items, sentAtMs: BigInt(Date.now()) }
+      yield { items, sentAtMs: BigInt(Math.round(performance.now())) }
     }
   }
 

@@ -2,7 +2,7 @@
 export interface GatewayConfig {
   /** This node's name in logs, metrics and ConnectAck. Default: the host name. */
   nodeId: string
-  /** The URL under which peers reach this node's RPC port. Empty: single node. */
+  /** The URL under which peers reach this node's RPC port. Empty: see node-endpoint.ts. */
   publicEndpoint: string
   /** Where to listen for clients. */
   host: string

@@ -42,6 +42,8 @@ export abstract class LeasedNodeDirectory extends EventEmitter<NodeDirectoryEven
   private timer?: NodeJS.Timeout
   /** When the last renewal that worked was sent, by the monotonic clock. */
   private renewedAt = 0
+  /** The store did not answer the last renewal: its part with the leases may be gone. */
+  private hasFailed = false
   private claimed?: { claim: Claim, at: number }
   /** When other members with this node's id were first seen; Infinity: reported. */
   private readonly namesakes = new Map<string, number>()
@@ -76,7 +78,8 @@ export abstract class LeasedNodeDirectory extends EventEmitter<NodeDirectoryEven
   protected abstract readonly isReachable: boolean
 
   get isStale (): boolean {
-    return this.isIn && this.isReachable && this.monotonicNow() - this.renewedAt > this.leaseMs
+    const isOverdue = this.monotonicNow() - this.renewedAt > this.leaseMs
+    return isOverdue && this.isIn && this.isReachable && !this.hasFailed
   }
 
   members (): readonly Member[] {
@@ -173,8 +176,13 @@ export abstract class LeasedNodeDirectory extends EventEmitter<NodeDirectoryEven
       leaseMs: this.leaseMs,
       claimMs: this.claimMs,
       mayClaim: this.mayClaim(sentAt),
+    }).catch(error => {
+      // Asking again for every message would only make each of them wait. It is we who stood still where it took long.
+      this.hasFailed = this.monotonicNow() - sentAt < this.leaseMs
+      throw error
     })
     this.renewedAt = sentAt
+    this.hasFailed = false
     const isReset = this.takePlace(view.incarnation)
     this.learn(view.members, sentAt)
     if (isReset) this.emit('reset')

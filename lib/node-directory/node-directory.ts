@@ -62,7 +62,7 @@ export interface NodeDirectory extends EventEmitter<NodeDirectoryEvents> {
   refresh (): Promise<void>
   /**
    * Whether the lease may have run out unnoticed: the process was stopped for longer than it. Then `refresh` before
-   * anything is decided from what was known. False while the store is known to be gone.
+   * anything is decided from what was known. False while the store does not answer.
    */
   readonly isStale: boolean
   /** Tells the others that this node takes over nothing more. */

@@ -34,11 +34,14 @@ export class OfflineIndex {
     buffer: OfflineBuffer
     handovers: Handovers
     routes: Pick<OnlineRoutes, 'hold'>
+    /** Whether the store answers, as far as is known. */
+    isReachable: () => boolean
     /** Has the user's devices on this node look what is here for them. Whether there are any. */
     wake: (tenantId: string, userId: string) => boolean
   }) {
     deps.buffer.onChange = (tenantId, userId) => this.changed(tenantId, userId)
     this.retries = setInterval(() => {
+      if (!deps.isReachable()) return
       for (const report of this.reports.values()) this.schedule(report)
     }, RETRY_MS).unref()
   }
@@ -112,9 +115,9 @@ export class OfflineIndex {
     if (buffer.holdsFor(tenantId, userId)) wake(tenantId, userId)
     const count = buffer.countOf(tenantId, userId) + handovers.movingOf(tenantId, userId)
     if (count === 0 && !this.known.has(key)) return true
-    this.known.add(key)
     const elsewhere = await routes.hold(tenantId, userId, count)
     if (count === 0) this.known.delete(key)
+    else this.known.add(key)
     if (elsewhere.length === 0 || !buffer.holdsFor(tenantId, userId) || wake(tenantId, userId)) return true
     return await handovers.move(tenantId, userId, elsewhere[0])
   }

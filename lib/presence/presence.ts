@@ -38,9 +38,9 @@ export type NoPlace = 'tenant_connections' | 'user_connections' | 'replaced' | '
 interface Entering {
   /** The position of its handshake among those of this node. */
   readonly begun: number
-  /** Known once it has registered. */
-  order: number
-  /** A newer connection of the device came meanwhile, to this node or to another. */
+  /** The highest order of the device's connections to other nodes that came meanwhile. */
+  newestElsewhere: number
+  /** A newer connection of the device came meanwhile to this node. */
   isSuperseded: boolean
 }
 
@@ -92,7 +92,7 @@ export class Presence {
     const present = this.deps.connections.ofDevice(tenantId, userId, deviceId)
     if ((present?.begun ?? 0) > begun || (former?.begun ?? 0) > begun) return 'replaced'
     if (former !== undefined) former.isSuperseded = true
-    const entering: Entering = { begun, order: 0, isSuperseded: false }
+    const entering: Entering = { begun, newestElsewhere: 0, isSuperseded: false }
     this.entering.set(key, entering)
     try {
       return await this.findPlace(tenantId, userId, deviceId, settings, entering)
@@ -119,7 +119,7 @@ export class Presence {
     arrivals.add(tenantId, userId)
     cache.forget(tenantId, userId)
     const entering = this.entering.get(`${tenantId}\0${userId}\0${deviceId}`)
-    if (entering !== undefined && entering.order > 0 && entering.order < order) entering.isSuperseded = true
+    if (entering !== undefined) entering.newestElsewhere = Math.max(entering.newestElsewhere, order)
     const session = connections.ofDevice(tenantId, userId, deviceId)
     if (session !== undefined && session.place.order < order) this.replace(session)
     if (directory.get(memberKey) === undefined) await directory.refresh().catch(err => this.storeFailed(err))
@@ -159,14 +159,13 @@ export class Presence {
     }
     if (registration.kind !== 'registered') return registration.kind === 'refused' ? 'user_connections' : 'replaced'
     const place: Place = { order: registration.order, isRegistered, memberKey }
-    entering.order = place.order
     // A device that reconnects takes its own place again, however many there are.
     if (!await places.take(tenantId, registration.replaces ? 0 : tenantMaxConnections)) {
       if (place.isRegistered) this.withdraw(tenantId, userId, deviceId, place.order)
       return 'tenant_connections'
     }
     await this.collect(registration.elsewhere, { tenantId, userId, deviceId, order: place.order })
-    if (!entering.isSuperseded) return place
+    if (!entering.isSuperseded && entering.newestElsewhere < place.order) return place
     this.leave(tenantId, userId, deviceId, place)
     return 'replaced'
   }
@@ -174,12 +173,14 @@ export class Presence {
   /** The store is gone: what this node knows has to do. */
   private registerLocally (tenantId: string, userId: string, deviceId: string, maxDevices: number): Registration {
     const { connections, now } = this.deps
-    const replaces = connections.ofDevice(tenantId, userId, deviceId) !== undefined
+    const former = connections.ofDevice(tenantId, userId, deviceId)
+    const replaces = former !== undefined
     const devices = connections.ofUser(tenantId, userId).length
     if (!replaces && maxDevices > 0 && devices >= maxDevices) return { kind: 'refused' }
     this.unregistered++
-    // Microseconds, like the orders of the store.
-    return { kind: 'registered', order: now() * 1000, replaces, elsewhere: [] }
+    // Microseconds, like the orders of the store, whose clock may be ahead of ours.
+    const order = Math.max(now() * 1000, (former?.place.order ?? 0) + 1)
+    return { kind: 'registered', order, replaces, elsewhere: [] }
   }
 
   /** Tells the members that must know, and waits for what they hold; not for longer than a client may wait. */

@@ -1,6 +1,10 @@
+/** Users in each of the two generations. */
+const MAX_USERS = 200_000
+
 /**
  * Users who lately connected to another node too, for as long as somebody may still have their former routes cached.
- * Two generations, the older dropped as a whole, so that there is no timer and no date for each.
+ * Two generations, the older dropped as a whole, so that there is no timer and no date for each. In a storm some are
+ * forgotten early: their routes are old for the lifetime of a cached one at most.
  */
 export class RecentArrivals {
   private current = new Set<string>()
@@ -26,7 +30,7 @@ export class RecentArrivals {
 
   private turn (): void {
     const passed = this.now() - this.turnedAt
-    if (passed < this.keepMs) return
+    if (passed < this.keepMs && this.current.size < MAX_USERS) return
     this.former = passed < 2 * this.keepMs ? this.current : new Set()
     this.current = new Set()
     this.turnedAt = this.now()

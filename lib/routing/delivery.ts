@@ -6,7 +6,7 @@ export class Delivery {
   private encoded?: Buffer
   private ownsBody = false
 
-  /** @param seq position in this node's order of messages */
+  /** @param seq position in the order of messages of the node that they came to */
   constructor (readonly message: Message, readonly seq: number) {}
 
   /** The complete WebSocket frame. */

@@ -90,6 +90,13 @@ export class Load {
     return times !== undefined && [...kills, ...drops].some(at => times.said <= at && at - SOCKET_MS <= times.acked)
   }
 
+  /** Whether a message was between being said and being acked at some time between these. */
+  wasUnderWay (label: string, from: number, to: number): boolean {
+    const [msgId] = label.split('>')
+    const times = this.clients.map(client => client.times.get(msgId)).find(found => found !== undefined)
+    return times !== undefined && times.said <= to && from <= times.acked
+  }
+
   differences (): Differences {
     const differences: Differences = { missing: [], repeated: [], disordered: [] }
     for (const recipient of this.clients) {

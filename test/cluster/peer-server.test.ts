@@ -72,7 +72,10 @@ class RawLink {
   private async * requests (): AsyncGenerator<{ items: Uint8Array[], sentAtMs: bigint }> {
     for (;;) {
       const next = this.waiting.shift()
-      if (next !== undefined) yield { items: next.items, sentAtMs: BigInt(Date.now() - next.lateMs) }
+      if (next !== undefined) {
+        const sentAtMs = BigInt(Math.round(performance.now()) + 10_000 - next.lateMs)
+        yield { items: next.items, sentAtMs }
+      }
       else if (this.isDone) return
       else await new Promise<void>(resolve => { this.wake = resolve })
     }

@@ -36,6 +36,7 @@ function setup (test: Test): Setup {
   const index = new OfflineIndex({
     buffer: buffer.buffer,
     handovers,
+    isReachable: () => !store.isGone,
     wake: (_tenantId, userId) => {
       woken.push(userId)
       return here.has(userId)

@@ -29,8 +29,8 @@ export type LinkRequest = Message<"mics.node.v1.LinkRequest"> & {
   items: Uint8Array[];
 
   /**
-   * Unix milliseconds by the sender's clock. What comes so late that the sender has given
-   * it up is answered as failed, and not done.
+   * Milliseconds by a clock of the sender's that nobody sets. What comes so late that the
+   * sender has given it up is answered as failed, and not done.
    *
    * @generated from field: uint64 sent_at_ms = 2;
    */
