@@ -124,7 +124,8 @@ t.test(`a random schedule of faults (CHAOS_SEED=${seed})`, async t => {
   t.comment(`${load.sent} messages, ${kills.length} kills, ${lost} lost with them`)
   const isKnown = (label: string): boolean => !load.isUncertain(label, kills)
   // Without Redis a node knows neither what others have sent, nor who has moved: see docs/cluster.md.
-  const isWithRedis = (label: string): boolean => !withoutRedis.some(({ from, to }) => load.wasUnderWay(label, from, to))
+  const isWithRedis = (label: string): boolean =>
+    !withoutRedis.some(({ from, to }) => load.wasUnderWay(label, from, to))
   t.strictSame(repeated.filter(isKnown).filter(isWithRedis), [], 'nothing comes twice')
   t.strictSame(disordered.filter(isWithRedis), [], 'everything comes in order')
   const gone = missing.filter(isKnown)

@@ -157,9 +157,10 @@ t.test('a node with another token is heard by nobody, and says so', async t => {
 t.test('a node joins while messages are being kept: none is stranded', async t => {
   const cluster = await TestCluster.start(t, (await startRedis(t)).url, { nodes: 2 })
   const sender = await cluster.connect(cluster.nodes[0], 'sender')
-  const users = Array.from({ length: 20 }, (_, i) => `away${i}`)
+  // Enough for each way that a home can move.
+  const users = Array.from({ length: 40 }, (_, i) => `away${i}`)
   let joining: Promise<unknown> | undefined
-  const rounds = 30
+  const rounds = 15
   for (let i = 0; i < rounds; i++) {
     for (const user of users) await sender.sendAndAck({ toUserId: user, msgBody: body(String(i)) })
     joining ??= i === 5 ? cluster.add() : undefined

@@ -75,8 +75,7 @@ class RawLink {
       if (next !== undefined) {
         const sentAtMs = BigInt(Math.round(performance.now()) + 10_000 - next.lateMs)
         yield { items: next.items, sentAtMs }
-      }
-      else if (this.isDone) return
+      } else if (this.isDone) return
       else await new Promise<void>(resolve => { this.wake = resolve })
     }
   }
