@@ -4,7 +4,6 @@ import { MemoryStore } from '../../lib/cluster/memory-store.js'
 import type { Arrival } from '../../lib/cluster/peers.js'
 import type { TenantSettings } from '../../lib/config/gateway-config.js'
 import { Connections } from '../../lib/connections/connections.js'
-import { ThrottledLog } from '../../lib/log/throttled-log.js'
 import { MemoryNodeDirectory } from '../../lib/node-directory/memory-node-directory.js'
 import { MemoryOnlineRoutes } from '../../lib/online-routes/memory-online-routes.js'
 import type { OnlineRoutes, Registration } from '../../lib/online-routes/online-routes.js'
@@ -12,7 +11,6 @@ import { Presence, type NoPlace, type Place } from '../../lib/presence/presence.
 import { RecentArrivals } from '../../lib/presence/recent-arrivals.js'
 import type { CloseCode } from '../../lib/protocol/close-codes.js'
 import { FakeSession } from '../connections/fake-session.js'
-import { aLogger } from '../helpers/logger.js'
 
 /** A session that gives its place back when it ends, as real ones do. */
 export class PlacedSession extends FakeSession {
@@ -79,8 +77,7 @@ export class PresenceNode {
       arrivals: new RecentArrivals(60_000),
       admitWithoutStore,
       arrivalTimeoutMs,
-      log: aLogger(),
-      throttledLog: new ThrottledLog(60_000),
+      onStoreFailure: () => {},
       now: store.now,
     })
     nodes.push(this)
