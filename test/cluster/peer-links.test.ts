@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { MAX_BATCH_BYTES } from '../../lib/cluster/node-rpc-limits.js'
 import type { PeerLinks } from '../../lib/cluster/peer-links.js'
 import type { Arrival } from '../../lib/cluster/peers.js'
 import type { Member } from '../../lib/node-directory/node-directory.js'
 import type { OfflineEntry } from '../../lib/offline/offline-entry.js'
 import { until } from '../helpers/until.js'
 import { aDelivery, NOBODY, startLinks, startPeer, type TestPeer } from './link-pair.js'
+import { startScripted } from './scripted-peer.js'
 import { TcpProxy } from './tcp-proxy.js'
 import { aMember } from './test-directory.js'
 
@@ -300,6 +302,60 @@ t.test('each tenant\'s messages arrive once and in order, however often the stre
     t.equal(seqs.length, 100)
     t.same(seqs, seqs.toSorted((a, b) => a - b))
   }
+})
+
+t.test('a message that breaks the stream each time it comes is given up, and others go through after it', async t => {
+  const peer = await startScripted(t, msgId => msgId === 'fatal')
+  const { links } = startLinks(t, [peer.member])
+  const { key } = peer.member
+  t.same(await links.deliver(key, aDelivery({ msgId: 'fatal' }), ['bob'], NOBODY), UNREACHABLE)
+  t.same(ended(links), { broken: 1 })
+  const sent = peer.requests.map(({ msgIds }) => msgIds)
+  t.same(sent, [['fatal'], ['fatal'], ['fatal']], 'tried again twice, on a fresh stream each time')
+  t.match(await links.deliver(key, aDelivery({ tenantId: 't2', msgId: 'after' }), ['bob'], NOBODY), { kind: 'answered', devices: 1 })
+  t.same(ended(links), { broken: 1, answered: 1 })
+  t.same(peer.requests.slice(3).map(({ msgIds }) => msgIds), [['after']])
+  t.same([...links.queueBytes.values()], [0])
+})
+
+t.test('what breaks the stream does so for what goes with it, and no longer than it is tried', async t => {
+  const peer = await startScripted(t, msgId => msgId === 'fatal')
+  const { links } = startLinks(t, [peer.member])
+  const { key } = peer.member
+  const fatal = links.deliver(key, aDelivery({ msgId: 'fatal' }), ['bob'], NOBODY)
+  const beside = links.deliver(key, aDelivery({ tenantId: 't2', msgId: 'beside' }), ['bob'], NOBODY)
+  t.same(await fatal, UNREACHABLE)
+  // Nobody can tell which of them it was. Its caller hears of it, and finds another way.
+  t.same(await beside, UNREACHABLE)
+  t.equal(peer.requests.length, 3)
+  const after = [1, 2].map(i => links.deliver(key, aDelivery({ tenantId: 't2', msgId: `after${i}` }), ['bob'], NOBODY))
+  for (const forwarded of await Promise.all(after)) t.match(forwarded, { kind: 'answered' })
+})
+
+t.test('what is sent in one turn of the event loop arrives as one request', async t => {
+  const peer = await startScripted(t)
+  const { links } = startLinks(t, [peer.member])
+  // The first finds no stream, the second one that stands.
+  for (const round of [1, 2]) {
+    const msgIds = Array.from({ length: 100 }, (_, i) => `${round}-${i}`)
+    const calls = msgIds.map(msgId => links.deliver(peer.member.key, aDelivery({ msgId }), ['bob'], NOBODY))
+    for (const { kind } of await Promise.all(calls)) t.equal(kind, 'answered')
+    t.equal(peer.requests.length, round)
+    t.same(peer.requests[round - 1].msgIds, msgIds)
+  }
+})
+
+t.test('what is too much for one request arrives as few, none beyond its bound', async t => {
+  const peer = await startScripted(t)
+  const { links } = startLinks(t, [peer.member])
+  await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY)
+  const calls = Array.from({ length: 100 }, (_, i) =>
+    links.deliver(peer.member.key, aDelivery({ msgId: `m${i}`, msgBody: Buffer.alloc(6000) }), ['bob'], NOBODY))
+  for (const { kind } of await Promise.all(calls)) t.equal(kind, 'answered')
+  const requests = peer.requests.slice(1)
+  t.same(requests.flatMap(({ msgIds }) => msgIds), Array.from({ length: 100 }, (_, i) => `m${i}`))
+  t.equal(requests.length, Math.ceil(100 * 6000 / MAX_BATCH_BYTES))
+  t.ok(requests.every(({ bytes }) => bytes <= MAX_BATCH_BYTES))
 })
 
 t.test('beyond its share of the queue a tenant is refused at once, others are not', async t => {
