@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import type { AppOptions } from './lib/config/app-options.js'
 import admission from './plugins/admission.js'
+import burials from './plugins/burials.js'
 import config from './plugins/config.js'
 import connections from './plugins/connections.js'
 import dedup from './plugins/dedup.js'
@@ -40,6 +41,7 @@ export default fp<AppOptions>(async (app, options) => {
   await app.register(heartbeat)
   await app.register(onlineRoutes)
   await app.register(admission)
+  await app.register(burials)
   await app.register(rateLimit)
   await app.register(dedup)
   await app.register(peerClients)

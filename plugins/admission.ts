@@ -4,6 +4,7 @@ import { MemoryTenantPlaces } from '../lib/admission/memory-tenant-places.js'
 import { RedisTenantPlaces } from '../lib/admission/redis-tenant-places.js'
 import type { TenantPlaces } from '../lib/admission/tenant-places.js'
 import { ThrottledLog } from '../lib/log/throttled-log.js'
+import { logFailures } from '../lib/redis/log-failures.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,11 +17,10 @@ declare module 'fastify' {
 export default fp(async app => {
   const handshakeGate = new HandshakeGate(app.config.handshakeMaxPerSecond, app.config.handshakeMaxInProgress)
   app.decorate('handshakeGate', handshakeGate)
-  const throttledLog = new ThrottledLog(10_000)
   const redisPlaces = app.redis === undefined
     ? undefined
-    : new RedisTenantPlaces(app.redis, app.nodeDirectory, err =>
-      throttledLog.log('places', app.log.warn.bind(app.log), { err }, 'Redis failed for the connection limits'))
+    : new RedisTenantPlaces(app.redis, app.nodeDirectory,
+      logFailures(app.log.warn.bind(app.log), new ThrottledLog(10_000), 'the connection limits'))
   const tenantPlaces: TenantPlaces = redisPlaces ?? new MemoryTenantPlaces(app.memoryStore, app.nodeDirectory)
   app.decorate('tenantPlaces', tenantPlaces)
   app.gatewayMetrics.nodeCounter('admission_degraded_total', 'Connections let in by the limit of this node alone, because Redis did not answer',

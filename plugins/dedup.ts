@@ -3,6 +3,7 @@ import type { Dedup } from '../lib/dedup/dedup.js'
 import { MemoryDedup } from '../lib/dedup/memory-dedup.js'
 import { RedisDedup } from '../lib/dedup/redis-dedup.js'
 import { ThrottledLog } from '../lib/log/throttled-log.js'
+import { logFailures } from '../lib/redis/log-failures.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,14 +17,13 @@ const SWEEP_INTERVAL_MS = 30_000
 export default fp(async app => {
   const { dedupMaxEntries, dedupMaxEntriesPerTenant, dedupStore, peerTimeoutMs } = app.config
   const memory = new MemoryDedup({ maxEntries: dedupMaxEntries, maxEntriesPerTenant: dedupMaxEntriesPerTenant })
-  const throttledLog = new ThrottledLog(10_000)
   const redis = app.redis === undefined || dedupStore === 'memory'
     ? undefined
     : new RedisDedup(memory, app.redis, app.nodeDirectory, {
       // Longer than a message takes: hooks, two attempts at peers, and the way into an offline buffer. One that waits
       // for many before it in its conversation, while peers do not answer, may take longer.
       reservationMs: 5000 + 10 * peerTimeoutMs,
-      onError: err => throttledLog.log('dedup', app.log.warn.bind(app.log), { err }, 'Redis failed for dedup'),
+      onError: logFailures(app.log.warn.bind(app.log), new ThrottledLog(10_000), 'dedup'),
     })
   const dedup: Dedup = redis ?? memory
   app.decorate('dedup', dedup)

@@ -14,7 +14,7 @@ declare module 'fastify' {
 /** Users whose routes are remembered for a moment. */
 const MAX_CACHED_USERS = 200_000
 
-/** Who is online on which node; and what a node that died has left behind is removed. */
+/** Who is online on which node. */
 export default fp(async app => {
   const { nodeDirectory, redis } = app
   const redisRoutes = redis === undefined ? undefined : new RedisOnlineRoutes(redis, nodeDirectory)
@@ -25,23 +25,6 @@ export default fp(async app => {
   })
   app.decorate('onlineRoutes', onlineRoutes)
   app.decorate('routeCache', routeCache)
-  nodeDirectory.on('abandoned', memberKey => {
-    bury(memberKey).catch(err => app.log.error({ err, member: memberKey }, 'removing what a dead node left failed'))
-  })
-
-  async function bury (memberKey: string): Promise<void> {
-    const { routes, lostMessages } = await onlineRoutes.bury(memberKey)
-    await nodeDirectory.buried(memberKey)
-    let lost = 0
-    for (const [tenantId, count] of lostMessages) {
-      app.gatewayMetrics.tenant(tenantId).offlineLost += count
-      lost += count
-    }
-    const line = { member: memberKey, routes, lostMessages: lost }
-    // One that left in order has left nothing.
-    if (routes + lost === 0) app.log.info(line, 'a node is gone and has left nothing')
-    else app.log.warn(line, 'removed what a dead node left')
-  }
 
   app.gatewayMetrics.nodeGauge('route_cache_entries', 'Users whose routes are cached', [],
     emit => emit({}, routeCache.size))

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import { ThrottledLog } from '../lib/log/throttled-log.js'
 import { Presence } from '../lib/presence/presence.js'
 import { RecentArrivals } from '../lib/presence/recent-arrivals.js'
+import { logFailures } from '../lib/redis/log-failures.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -29,8 +30,7 @@ export default fp(async app => {
     arrivals: recentArrivals,
     admitWithoutStore: config.admitWithoutRedis,
     arrivalTimeoutMs: config.peerTimeoutMs,
-    log: app.log,
-    throttledLog: new ThrottledLog(10_000),
+    onStoreFailure: logFailures(app.log.warn.bind(app.log), new ThrottledLog(10_000), 'registering clients'),
     now: Date.now,
   })
   app.decorate('recentArrivals', recentArrivals)

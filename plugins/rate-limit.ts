@@ -3,6 +3,7 @@ import { ThrottledLog } from '../lib/log/throttled-log.js'
 import { MemoryRateLimit } from '../lib/rate-limit/memory-rate-limit.js'
 import type { RateLimit } from '../lib/rate-limit/rate-limit.js'
 import { RedisRateLimit } from '../lib/rate-limit/redis-rate-limit.js'
+import { logFailures } from '../lib/redis/log-failures.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,11 +13,10 @@ declare module 'fastify' {
 
 /** Messages a second of each tenant. */
 export default fp(async app => {
-  const throttledLog = new ThrottledLog(10_000)
   const redis = app.redis === undefined
     ? undefined
     : new RedisRateLimit(app.redis, app.nodeDirectory, {
-      onError: err => throttledLog.log('rate limit', app.log.warn.bind(app.log), { err }, 'Redis failed for the rate limit'),
+      onError: logFailures(app.log.warn.bind(app.log), new ThrottledLog(10_000), 'the rate limit'),
     })
   const rateLimit: RateLimit = redis ?? new MemoryRateLimit()
   app.decorate('rateLimit', rateLimit)

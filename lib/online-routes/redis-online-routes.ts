@@ -1,5 +1,5 @@
 import type { NodeDirectory } from '../node-directory/node-directory.js'
-import { connectionsKey, offlineKey, onlineKey } from '../redis/keys.js'
+import { offlineKey, onlineKey } from '../redis/keys.js'
 import type { RedisLink } from '../redis/redis-link.js'
 import type { Script } from '../redis/script.js'
 import { MemberUsers } from './member-users.js'
@@ -60,7 +60,8 @@ export class RedisOnlineRoutes implements OnlineRoutes {
     return await this.turns.run(user, async () => {
       await this.membership.refreshIfStale()
       await this.undo(user)
-      return await this.asSelf(memberKey => this.registerAs(memberKey, user, deviceId, maxDevices, order))
+      const formers = new Set<string>()
+      return await this.asSelf(memberKey => this.registerAs(memberKey, user, deviceId, maxDevices, order, formers))
     })
   }
 
@@ -90,16 +91,12 @@ export class RedisOnlineRoutes implements OnlineRoutes {
     for (;;) {
       const users = await this.users.some(memberKey, BURY_CHUNK)
       if (users.length === 0) return { routes, lostMessages }
-      const tenants = new Set<string>()
       await Promise.all(users.map(async user => {
         const { tenantId } = parseUserName(user)
-        tenants.add(tenantId)
         const [removed, lost] = await this.runScript('bury', buryScript, user, [memberKey]) as [number, number]
         routes += removed
         if (lost > 0) lostMessages.set(tenantId, (lostMessages.get(tenantId) ?? 0) + lost)
       }))
-      await Promise.all([...tenants].map(async tenantId =>
-        await this.link.run('bury', redis => redis.hdel(connectionsKey(tenantId), memberKey))))
       // Last, so that whoever goes on after a crash half way finds them again.
       await this.users.removeAll(memberKey, users)
     }
@@ -114,14 +111,16 @@ export class RedisOnlineRoutes implements OnlineRoutes {
     }
   }
 
+  /** @param formers where the device was, this member's own former keys included; more are added */
   private async registerAs (
-    memberKey: string, user: string, deviceId: string, maxDevices: number, order: number | undefined
+    memberKey: string, user: string, deviceId: string, maxDevices: number, order: number | undefined,
+    formers: Set<string>
   ): Promise<Registration> {
     await this.users.add(memberKey, user)
     const attempt = (++this.attempts).toString(36)
     const isSent = this.link.isUp
     try {
-      return await this.tryToRegister(memberKey, user, deviceId, maxDevices, order, attempt)
+      return await this.tryToRegister(memberKey, user, deviceId, maxDevices, order, attempt, formers)
     } catch (error) {
       // Who has an order can register or unregister again.
       if (order === undefined && isSent) this.doubt(user, { memberKey, deviceId, attempt })
@@ -130,7 +129,8 @@ export class RedisOnlineRoutes implements OnlineRoutes {
   }
 
   private async tryToRegister (
-    memberKey: string, user: string, deviceId: string, maxDevices: number, order: number | undefined, attempt: string
+    memberKey: string, user: string, deviceId: string, maxDevices: number, order: number | undefined, attempt: string,
+    formers: Set<string>
   ): Promise<Registration> {
     let gone: readonly string[] = []
     for (;;) {
@@ -138,7 +138,8 @@ export class RedisOnlineRoutes implements OnlineRoutes {
       const args = [memberKey, deviceId, attempt, maxDevices, order ?? '', live.length, ...live, ...gone]
       const [status, itsOrder, former, others, holders] =
         await this.runScript('routes', registerScript, user, args) as [number, number, string, string[], string[]]
-      const members = former === '' ? [...others, ...holders] : [former, ...others, ...holders]
+      if (former !== '') formers.add(former)
+      const members = [...formers, ...others, ...holders]
       const elsewhere = await this.membership.findPeersAmong(members)
       if (status === RegisterStatus.REGISTERED) {
         const replaces = former === memberKey || this.directory.get(former) !== undefined

@@ -1,9 +1,7 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { TenantPlaces } from '../admission/tenant-places.js'
 import type { Arrival, Peers } from '../cluster/peers.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { Connections } from '../connections/connections.js'
-import type { ThrottledLog } from '../log/throttled-log.js'
 import type { NodeDirectory } from '../node-directory/node-directory.js'
 import type { Handovers } from '../offline/handovers.js'
 import type { OfflineIndex } from '../offline/offline-index.js'
@@ -71,8 +69,8 @@ export class Presence {
     admitWithoutStore: boolean
     /** Milliseconds a client waits for other nodes to hand over what they hold for it. */
     arrivalTimeoutMs: number
-    log: FastifyBaseLogger
-    throttledLog: ThrottledLog
+    /** Hears of calls to the store that failed; they are made again, or done without. */
+    onStoreFailure: (error: unknown) => void
     now: () => number
   }) {
     this.withdrawals = new Withdrawals(deps.routes)
@@ -122,7 +120,7 @@ export class Presence {
     if (entering !== undefined) entering.newestElsewhere = Math.max(entering.newestElsewhere, order)
     const session = connections.ofDevice(tenantId, userId, deviceId)
     if (session !== undefined && session.place.order < order) this.replace(session)
-    if (directory.get(memberKey) === undefined) await directory.refresh().catch(err => this.storeFailed(err))
+    if (directory.get(memberKey) === undefined) await directory.refresh().catch(err => this.deps.onStoreFailure(err))
     await handovers.move(tenantId, userId, memberKey)
   }
 
@@ -152,7 +150,7 @@ export class Presence {
     try {
       registration = await routes.register(tenantId, userId, deviceId, userMaxConnections)
     } catch (error) {
-      this.storeFailed(error)
+      this.deps.onStoreFailure(error)
       if (!this.deps.admitWithoutStore) return 'unavailable'
       registration = this.registerLocally(tenantId, userId, deviceId, userMaxConnections)
       isRegistered = false
@@ -195,9 +193,10 @@ export class Presence {
 
   private withdraw (tenantId: string, userId: string, deviceId: string, order: number): void {
     // First what is held here for the user, then the route goes: whoever connects sees one or the other.
-    const settled = this.deps.offlineIndex.settle(tenantId, userId)
+    const { offlineIndex, onStoreFailure } = this.deps
+    const settled = offlineIndex.settle(tenantId, userId)
     if (settled === undefined) this.withdrawals.add({ tenantId, userId, deviceId, order })
-    else settled.then(() => this.withdrawals.add({ tenantId, userId, deviceId, order }), err => this.storeFailed(err))
+    else settled.then(() => this.withdrawals.add({ tenantId, userId, deviceId, order }), onStoreFailure)
   }
 
   private replace (session: Session): void {
@@ -216,7 +215,7 @@ export class Presence {
         }
         await places.assert()
       } catch (error) {
-        this.storeFailed(error)
+        this.deps.onStoreFailure(error)
         this.mustReassert = true
         await new Promise(resolve => setTimeout(resolve, REASSERT_RETRY_MS).unref())
       }
@@ -233,16 +232,11 @@ export class Presence {
       place.isRegistered = true
       place.memberKey = memberKey
       const arrival = { tenantId, userId, deviceId, order: place.order }
-      for (const key of registration.elsewhere) peers.arrive(key, arrival).catch(err => this.storeFailed(err))
+      for (const key of registration.elsewhere) peers.arrive(key, arrival).catch(err => this.deps.onStoreFailure(err))
       // It ended while it was registering.
       if (session.isClosed) this.withdraw(tenantId, userId, deviceId, place.order)
     } else if (!session.isClosed) {
       this.replace(session)
     }
-  }
-
-  private storeFailed (err: unknown): void {
-    const { log, throttledLog } = this.deps
-    throttledLog.log('presence', log.warn.bind(log), { err }, 'registering clients failed; it is tried again')
   }
 }

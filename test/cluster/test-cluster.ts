@@ -4,6 +4,8 @@ import { HookServer } from '../helpers/hook-server.js'
 import { until } from '../helpers/until.js'
 import { connectPatiently, MicsProcess } from '../process/mics-process.js'
 
+const CLUSTER_TOKEN = 'a-secret-of-this-test'
+
 /** One gateway process of a cluster. */
 export class ClusterNode {
   constructor (readonly id: string, readonly process: MicsProcess, readonly url: string) {}
@@ -41,10 +43,14 @@ export class TestCluster {
     t: Test, redisUrl: string, { nodes = 3, env = {} }: { nodes?: number, env?: NodeJS.ProcessEnv } = {}
   ): Promise<TestCluster> {
     const hooks = await HookServer.start()
-    t.teardown(async () => await hooks.close())
-    const cluster = new TestCluster(t, hooks, {
+    t.teardown(async () => {
+      await hooks.close()
+      const logs = cluster.nodes.map(({ process: { stdout, stderr } }) => stdout + stderr).join('\n')
+      if (logs.includes(CLUSTER_TOKEN) || logs.includes('valid:')) throw new Error('a log names a token')
+    })
+    const cluster: TestCluster = new TestCluster(t, hooks, {
       REDIS_URL: redisUrl,
-      CLUSTER_GRPC_TOKEN: 'a-secret-of-this-test',
+      CLUSTER_GRPC_TOKEN: CLUSTER_TOKEN,
       TENANT_AUTH_MAP: JSON.stringify({ t1: `${hooks.url}/t1`, t2: `${hooks.url}/t2` }),
       NODE_PORT: '0',
       LOG_LEVEL: 'info',
