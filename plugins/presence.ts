@@ -43,6 +43,11 @@ export default fp(async app => {
   redis?.on('up', () => presence.reassert())
   gatewayMetrics.nodeCounter('unregistered_connections_total', 'Clients let in while Redis did not answer',
     () => presence.unregistered)
+  gatewayMetrics.nodeGauge('registrations_outstanding', 'Connections that came or ended, and Redis is yet to be told', ['kind'],
+    emit => {
+      emit({ kind: 'register' }, presence.outstanding)
+      emit({ kind: 'unregister' }, presence.withdrawing)
+    })
   app.addHook('onClose', async () => presence.close())
 }, {
   name: 'presence',

@@ -87,9 +87,9 @@ export class LatelyReceived {
   }
 }
 
-/** Its position names a message nearly by itself; two nodes may have used it at one time. */
-function keyOf ({ seq, message }: Delivery): string {
-  return `${seq}\0${message.msgId}`
+/** A message id is its sender's own, and a position may be used by two nodes at one time. */
+function keyOf ({ seq, message: { tenantId, userId, deviceId, msgId } }: Delivery): string {
+  return [seq, tenantId, userId, deviceId, msgId].join('\0')
 }
 
 function recipientOf ({ userId, deviceId }: OfflineEntry): string {

@@ -11,6 +11,9 @@ import type { LatelyReceived } from './lately-received.js'
 import { withinMs } from '../timing/within-ms.js'
 import type { Arrival, Delivered, PeerService } from './peers.js'
 
+/** How much longer than a message entries may take until they are where their user is. */
+const HOLD_FACTOR = 5
+
 /** What this node does for its peers. What comes from a peer is served here or reported back, never forwarded. */
 export class LocalPeerService implements PeerService {
   constructor (private readonly deps: {
@@ -45,7 +48,7 @@ export class LocalPeerService implements PeerService {
   }
 
   async hold (entries: OfflineEntry[]): Promise<number> {
-    const { connections, index, handovers } = this.deps
+    const { connections, index, handovers, settleMs } = this.deps
     let taken = 0
     while (taken < entries.length && this.take(entries[taken])) taken++
     const settling: Array<Promise<void> | undefined> = []
@@ -54,7 +57,8 @@ export class LocalPeerService implements PeerService {
       // What is on its way to a peer already, in a circle maybe, is seen to by that move.
       if (!handovers.isMoving(tenantId, userId)) settling.push(index.settle(tenantId, userId))
     }
-    await Promise.all(settling)
+    // The peer that waits for the answer gives it up later than a message's.
+    await withinMs(HOLD_FACTOR * settleMs, Promise.all(settling))
     return taken
   }
 

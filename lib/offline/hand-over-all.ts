@@ -26,7 +26,9 @@ export async function handOverAll (
 ): Promise<void> {
   const others = (): ReturnType<NodeDirectory['members']> =>
     directory.members().filter(({ key }) => key !== directory.self.key)
-  while ((buffer.size > 0 || connections.ending > 0) && others().length > 0 && !deadline.aborted) {
+  // What is on its way may come back, and so may what the last sockets were given.
+  const isLeft = (): boolean => buffer.size > 0 || handovers.active > 0 || connections.ending > 0
+  while (isLeft() && others().length > 0 && !deadline.aborted) {
     const users = buffer.users()
     const work = async (): Promise<void> => {
       for (let user = users.pop(); user !== undefined && !deadline.aborted; user = users.pop()) {
@@ -38,6 +40,6 @@ export async function handOverAll (
       }
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, work))
-    if (buffer.size > 0 || connections.ending > 0) await delay(AGAIN_MS)
+    if (isLeft()) await delay(AGAIN_MS)
   }
 }

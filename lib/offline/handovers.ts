@@ -22,14 +22,15 @@ export class Handovers {
   constructor (private readonly buffer: OfflineBuffer, private readonly peers: Pick<Peers, 'hold'>) {}
 
   /**
-   * Moves all that is here for the user. One move at a time for a user: a second joins the first, wherever it goes.
-   * False: something stayed here, because the peer could not be reached or had no room. Never rejects.
+   * Moves all that is here for the user, or what is for one device alone. One move at a time for a user: a second joins
+   * the first, wherever it goes. False: something stayed here, because the peer could not be reached or had no room.
+   * Never rejects.
    */
-  move (tenantId: string, userId: string, memberKey: string): Promise<boolean> {
+  move (tenantId: string, userId: string, memberKey: string, deviceId?: string): Promise<boolean> {
     const key = keyOf(tenantId, userId)
     let running = this.running.get(key)
     if (running === undefined) {
-      running = this.moveAll(tenantId, userId, memberKey, key).finally(() => this.running.delete(key))
+      running = this.moveAll(tenantId, userId, memberKey, deviceId, key).finally(() => this.running.delete(key))
       this.running.set(key, running)
     }
     return running
@@ -38,6 +39,11 @@ export class Handovers {
   /** Messages of the user that have left the buffer and may come back. */
   movingOf (tenantId: string, userId: string): number {
     return this.moving.get(keyOf(tenantId, userId)) ?? 0
+  }
+
+  /** Users whose messages are on their way. */
+  get active (): number {
+    return this.running.size
   }
 
   isMoving (tenantId: string, userId: string): boolean {
@@ -49,9 +55,11 @@ export class Handovers {
     await this.running.get(keyOf(tenantId, userId))
   }
 
-  private async moveAll (tenantId: string, userId: string, memberKey: string, key: string): Promise<boolean> {
+  private async moveAll (
+    tenantId: string, userId: string, memberKey: string, deviceId: string | undefined, key: string
+  ): Promise<boolean> {
     for (;;) {
-      const chunk = this.take(tenantId, userId)
+      const chunk = this.take(tenantId, userId, deviceId)
       if (chunk.length === 0) return true
       this.moving.set(key, chunk.length)
       const taken = await this.peers.hold(memberKey, chunk) ?? 0
@@ -66,10 +74,11 @@ export class Handovers {
     }
   }
 
-  private take (tenantId: string, userId: string): OfflineEntry[] {
+  private take (tenantId: string, userId: string, deviceId: string | undefined): OfflineEntry[] {
     const chunk: OfflineEntry[] = []
     let bytes = 0
     for (const entry of this.buffer.entriesOf(tenantId, userId)) {
+      if (deviceId !== undefined && entry.deviceId !== deviceId) continue
       bytes += entry.delivery.message.msgBody.length
       if (chunk.length === CHUNK_MESSAGES || (chunk.length > 0 && bytes > CHUNK_BYTES)) break
       chunk.push(entry)

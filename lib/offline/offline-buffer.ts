@@ -66,7 +66,8 @@ export class OfflineBuffer {
     while (user.entries.length > limits.maxMessagesPerUser || user.bodyBytes > limits.maxBytesPerUser) {
       this.evict(user.entries[0], 'user_limit')
     }
-    while (tenant.users.size > limits.maxUsersPerTenant || tenant.bytes > limits.maxBytesPerTenant) {
+    if (tenant.users.size > limits.maxUsersPerTenant) this.evictUser(tenant, tenant.arrivals.oldest as OfflineEntry)
+    while (tenant.bytes > limits.maxBytesPerTenant) {
       this.evict(tenant.arrivals.oldest as OfflineEntry, 'tenant_limit')
     }
     while (this.totalBytes > limits.maxBytes) {
@@ -176,6 +177,11 @@ export class OfflineBuffer {
       this.evict(oldest, reason)
       oldest = tenant.arrivals.oldest
     }
+  }
+
+  /** All of a user's messages, and nobody else's. */
+  private evictUser (tenant: TenantBuffer, { userId }: OfflineEntry): void {
+    for (const entry of [...tenant.users.get(userId)?.entries ?? []]) this.evict(entry, 'tenant_limit')
   }
 
   private evict (entry: OfflineEntry, reason: OfflineEviction): void {

@@ -2,6 +2,9 @@ import type { OnlineRoutes } from '../online-routes/online-routes.js'
 import type { Handovers } from './handovers.js'
 import type { OfflineBuffer } from './offline-buffer.js'
 
+/** Reports under way at once, apart from those that somebody waits for. */
+const MAX_ACTIVE = 256
+
 /** Milliseconds until what failed is tried again. */
 const RETRY_MS = 1000
 
@@ -21,8 +24,9 @@ interface Report {
 export class OfflineIndex {
   /** Users whose number of messages is to be reported, or is being reported. */
   private readonly reports = new Map<string, Report>()
-  /** Those to run at the end of this turn. */
-  private due: Report[] = []
+  /** Those to run, from the end of this turn on. */
+  private readonly due = new Set<Report>()
+  private active = 0
   /** Users for whom others know that something is here. */
   private readonly known = new Set<string>()
   private readonly retries: NodeJS.Timeout
@@ -80,12 +84,22 @@ export class OfflineIndex {
 
   /** At the end of this turn: what comes and goes within it needs no report. */
   private schedule (report: Report): void {
-    if (this.due.push(report) > 1) return
-    setImmediate(() => {
-      const { due } = this
-      this.due = []
-      for (const one of due) this.run(one)
-    })
+    const isFirst = this.due.size === 0
+    this.due.add(report)
+    if (isFirst) setImmediate(() => this.runDue())
+  }
+
+  /** Not all at once: after an outage every node has many, and they share one store. */
+  private runDue (): void {
+    for (const report of this.due) {
+      if (this.active >= MAX_ACTIVE) return
+      this.due.delete(report)
+      this.active++
+      this.run(report).finally(() => {
+        this.active--
+        this.runDue()
+      })
+    }
   }
 
   private run (report: Report): Promise<void> {
@@ -110,14 +124,15 @@ export class OfflineIndex {
 
   /** False: something should have moved and did not. */
   private async tell (key: string, tenantId: string, userId: string): Promise<boolean> {
-    const { buffer, handovers, routes, wake } = this.deps
+    const { buffer, handovers, routes, isReachable, wake } = this.deps
     // The user may have connected here since it was found offline.
     if (buffer.holdsFor(tenantId, userId)) wake(tenantId, userId)
     const count = buffer.countOf(tenantId, userId) + handovers.movingOf(tenantId, userId)
     if (count === 0 && !this.known.has(key)) return true
+    // Before the answer, which may be lost where the report is not.
+    if (count > 0 && isReachable()) this.known.add(key)
     const elsewhere = await routes.hold(tenantId, userId, count)
     if (count === 0) this.known.delete(key)
-    else this.known.add(key)
     if (elsewhere.length === 0 || !buffer.holdsFor(tenantId, userId) || wake(tenantId, userId)) return true
     return await handovers.move(tenantId, userId, elsewhere[0])
   }

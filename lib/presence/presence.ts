@@ -16,17 +16,17 @@ import { Withdrawals } from './withdrawals.js'
 /** Connections that register again at once: a node has many of them, and others want Redis too. */
 const REASSERT_CHUNK = 200
 
-/** Milliseconds until registering everything again is tried again, where it failed. */
-const REASSERT_RETRY_MS = 500
+/** Milliseconds until connections that the store does not know of are registered again. */
+const RETRY_MS = 500
 
 /** A connection's place among those of its device, in the whole cluster. */
 export interface Place {
   /** The connection of a device with the highest one is its connection. */
-  readonly order: number
-  /** False: the store was gone when it connected, and the cluster does not know of it yet. */
+  order: number
+  /** Whether the store may know of it. False: the store was gone when it connected. */
   isRegistered: boolean
-  /** The member that this node was when it registered. */
-  memberKey: string
+  /** How often everything had been registered again when it was. */
+  readonly generation: number
 }
 
 /** Why a client finds no place. */
@@ -51,6 +51,10 @@ export class Presence {
   private readonly withdrawals: Withdrawals
   private reasserting?: Promise<void>
   private mustReassert = false
+  private generation = 0
+  /** Connections that the store does not know of, or may not. */
+  private readonly unknown = new Set<Session>()
+  private retryTimer?: NodeJS.Timeout
   private isClosed = false
   /** Clients let in without the cluster knowing. */
   unregistered = 0
@@ -100,9 +104,23 @@ export class Presence {
   }
 
   /** A client that got a place has its session now: from here on `reassert` includes it. */
-  started (place: Place): void {
-    // This node became another member on the client's way from its place to its session.
-    if (place.memberKey !== this.deps.directory.self.key) this.reassert()
+  started (session: Session): void {
+    const { isRegistered, generation } = session.place
+    // Everything was registered again while it was on its way from its place to its session.
+    if (!isRegistered || generation !== this.generation) this.registerLater(session)
+  }
+
+  /** A client that got a place is gone, or is not let in after all. */
+  abandon (tenantId: string, userId: string, deviceId: string, place: Place): void {
+    const present = this.deps.connections.ofDevice(tenantId, userId, deviceId)
+    if (present === undefined || !place.isRegistered) {
+      this.leave(tenantId, userId, deviceId, place)
+      return
+    }
+    // It had taken the route of the device's connection that is still here: that takes it over.
+    this.deps.places.release(tenantId)
+    present.place.order = Math.max(present.place.order, place.order)
+    present.place.isRegistered = true
   }
 
   /** Gives a place back. What the client missed must be in the offline buffer by now. */
@@ -121,21 +139,37 @@ export class Presence {
     const session = connections.ofDevice(tenantId, userId, deviceId)
     if (session !== undefined && session.place.order < order) this.replace(session)
     if (directory.get(memberKey) === undefined) await directory.refresh().catch(err => this.deps.onStoreFailure(err))
-    await handovers.move(tenantId, userId, memberKey)
+    // What is on its way to elsewhere may come back.
+    await handovers.settled(tenantId, userId)
+    // What other devices of the user are here for, they get here.
+    const isHere = connections.ofUser(tenantId, userId).length > 0
+    await handovers.move(tenantId, userId, memberKey, isHere ? deviceId : undefined)
   }
 
   /**
    * What the cluster knows of this node may be gone: registers every connection again, and says again what is held
-   * here. Repeats until it has worked. Never rejects.
+   * here. What fails is tried again later. Never rejects.
    */
   reassert (): Promise<void> {
+    this.generation++
     this.mustReassert = true
-    this.reasserting ??= this.reassertAll().finally(() => { this.reasserting = undefined })
+    this.reasserting ??= this.reassertAll()
     return this.reasserting
+  }
+
+  /** Connections that the store is yet to be told of. */
+  get outstanding (): number {
+    return this.unknown.size
+  }
+
+  /** Routes of connections that have ended that the store is yet to be told of. */
+  get withdrawing (): number {
+    return this.withdrawals.size
   }
 
   close (): void {
     this.isClosed = true
+    clearTimeout(this.retryTimer)
     this.withdrawals.close()
   }
 
@@ -146,7 +180,7 @@ export class Presence {
     const { userMaxConnections, tenantMaxConnections } = settings
     let registration: Registration
     let isRegistered = true
-    const memberKey = this.deps.directory.self.key
+    const { generation } = this
     try {
       registration = await routes.register(tenantId, userId, deviceId, userMaxConnections)
     } catch (error) {
@@ -156,7 +190,7 @@ export class Presence {
       isRegistered = false
     }
     if (registration.kind !== 'registered') return registration.kind === 'refused' ? 'user_connections' : 'replaced'
-    const place: Place = { order: registration.order, isRegistered, memberKey }
+    const place: Place = { order: registration.order, isRegistered, generation }
     // A device that reconnects takes its own place again, however many there are.
     if (!await places.take(tenantId, registration.replaces ? 0 : tenantMaxConnections)) {
       if (place.isRegistered) this.withdraw(tenantId, userId, deviceId, place.order)
@@ -164,7 +198,7 @@ export class Presence {
     }
     await this.collect(registration.elsewhere, { tenantId, userId, deviceId, order: place.order })
     if (!entering.isSuperseded && entering.newestElsewhere < place.order) return place
-    this.leave(tenantId, userId, deviceId, place)
+    this.abandon(tenantId, userId, deviceId, place)
     return 'replaced'
   }
 
@@ -184,11 +218,10 @@ export class Presence {
   /** Tells the members that must know, and waits for what they hold; not for longer than a client may wait. */
   private async collect (memberKeys: readonly string[], arrival: Arrival): Promise<void> {
     const { peers, handovers, arrivalTimeoutMs } = this.deps
-    if (memberKeys.length > 0) {
-      await withinMs(arrivalTimeoutMs, Promise.all(memberKeys.map(key => peers.arrive(key, arrival))))
-    }
-    // It may be on its way to where the user was before.
-    await withinMs(arrivalTimeoutMs, handovers.settled(arrival.tenantId, arrival.userId))
+    const told = Promise.all(memberKeys.map(key => peers.arrive(key, arrival)))
+    // Some of it may be on its way from here to where the user was before.
+    const all = told.then(() => handovers.settled(arrival.tenantId, arrival.userId))
+    await withinMs(arrivalTimeoutMs, all)
   }
 
   private withdraw (tenantId: string, userId: string, deviceId: string, order: number): void {
@@ -204,39 +237,58 @@ export class Presence {
   }
 
   private async reassertAll (): Promise<void> {
-    const { places, offlineIndex, connections } = this.deps
+    const { places, offlineIndex, connections, onStoreFailure } = this.deps
     while (this.mustReassert && !this.isClosed) {
       this.mustReassert = false
-      try {
-        offlineIndex.reassert()
-        const sessions = connections.list()
-        for (let i = 0; i < sessions.length; i += REASSERT_CHUNK) {
-          await Promise.all(sessions.slice(i, i + REASSERT_CHUNK).map(session => this.registerAgain(session)))
-        }
-        await places.assert()
-      } catch (error) {
-        this.deps.onStoreFailure(error)
-        this.mustReassert = true
-        await new Promise(resolve => setTimeout(resolve, REASSERT_RETRY_MS).unref())
-      }
+      offlineIndex.reassert()
+      await this.registerAll(connections.list())
+      await places.assert().catch(onStoreFailure)
+    }
+    this.reasserting = undefined
+  }
+
+  /** One that fails holds up no other: a part of the store may be gone. */
+  private async registerAll (sessions: Session[]): Promise<void> {
+    for (let i = 0; i < sessions.length; i += REASSERT_CHUNK) {
+      await Promise.all(sessions.slice(i, i + REASSERT_CHUNK).map(session => this.registerAgain(session)))
     }
   }
 
+  private registerLater (session: Session): void {
+    if (this.isClosed) return
+    this.unknown.add(session)
+    this.retryTimer ??= setTimeout(() => this.registerUnknown(), RETRY_MS).unref()
+  }
+
+  private async registerUnknown (): Promise<void> {
+    await this.registerAll([...this.unknown])
+    this.retryTimer = undefined
+    for (const session of this.unknown) this.registerLater(session)
+  }
+
   private async registerAgain (session: Session): Promise<void> {
-    if (session.isClosed) return
-    const { routes, peers } = this.deps
+    if (session.isClosed) {
+      this.unknown.delete(session)
+      return
+    }
+    const { routes, peers, onStoreFailure } = this.deps
     const { tenantId, userId, deviceId, place } = session
-    const memberKey = this.deps.directory.self.key
-    const registration = await routes.register(tenantId, userId, deviceId, 0, place.order)
-    if (registration.kind === 'registered') {
-      place.isRegistered = true
-      place.memberKey = memberKey
-      const arrival = { tenantId, userId, deviceId, order: place.order }
-      for (const key of registration.elsewhere) peers.arrive(key, arrival).catch(err => this.deps.onStoreFailure(err))
-      // It ended while it was registering.
-      if (session.isClosed) this.withdraw(tenantId, userId, deviceId, place.order)
-    } else if (!session.isClosed) {
-      this.replace(session)
+    // From here on the store may know of it, whatever comes of the answer.
+    place.isRegistered = true
+    try {
+      const registration = await routes.register(tenantId, userId, deviceId, 0, place.order)
+      this.unknown.delete(session)
+      if (registration.kind === 'registered') {
+        const arrival = { tenantId, userId, deviceId, order: place.order }
+        for (const key of registration.elsewhere) peers.arrive(key, arrival)
+        // It ended while it was registering.
+        if (session.isClosed) this.withdraw(tenantId, userId, deviceId, place.order)
+      } else if (!session.isClosed) {
+        this.replace(session)
+      }
+    } catch (error) {
+      onStoreFailure(error)
+      this.registerLater(session)
     }
   }
 }

@@ -37,7 +37,7 @@ class Refusal {
 export interface HandshakeDeps extends SessionDeps {
   auth: Pick<HooksClient, 'auth'>
   gate: HandshakeGate
-  presence: Pick<Presence, 'enter' | 'started' | 'leave'>
+  presence: Pick<Presence, 'enter' | 'started' | 'abandon' | 'leave'>
   lifecycle: Lifecycle
   gatewayMetrics: GatewayMetrics
   throttledLog: ThrottledLog
@@ -81,7 +81,7 @@ export class Handshakes {
       }
       const session = new Session(deps, ws, socket, admitted)
       session.start()
-      deps.presence.started(admitted.place)
+      deps.presence.started(session)
       deps.log.info(session.logFields(), 'client connected')
       ws.resume()
       receive = session.receive.bind(session)
@@ -145,7 +145,7 @@ export class Handshakes {
     // Much may have happened meanwhile. From here to the session's start nothing waits.
     const checked = this.check(tenantId, answer)
     if (checked instanceof Refusal || ws.readyState !== ws.OPEN) {
-      presence.leave(tenantId, userId, deviceId, place)
+      presence.abandon(tenantId, userId, deviceId, place)
       return checked instanceof Refusal ? checked : undefined
     }
     const { tenant, runtime } = checked

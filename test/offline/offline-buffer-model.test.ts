@@ -43,8 +43,13 @@ function insert (model: Model, added: OfflineEntry): void {
   for (;;) {
     const ofTenant = model.entries.filter(({ tenantId }) => tenantId === added.tenantId)
     const users = new Set(ofTenant.map(({ userId }) => userId))
-    if (users.size <= LIMITS.maxUsersPerTenant && sum(ofTenant, sizeOf) <= LIMITS.maxBytesPerTenant) break
-    evictOldest(ofTenant)
+    if (users.size > LIMITS.maxUsersPerTenant) {
+      for (const entry of ofTenant.filter(({ userId }) => userId === ofTenant[0].userId)) evictOldest([entry])
+    } else if (sum(ofTenant, sizeOf) > LIMITS.maxBytesPerTenant) {
+      evictOldest(ofTenant)
+    } else {
+      break
+    }
   }
   while (sum(model.entries, sizeOf) > LIMITS.maxBytes) {
     const tenants = groups(model.entries)

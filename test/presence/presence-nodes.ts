@@ -71,7 +71,8 @@ export class PresenceNode {
       connections: this.connections,
       offlineIndex: { settle: (tenantId, userId) => this.settle(tenantId, userId), reassert: () => {} },
       handovers: {
-        move: async (tenantId, userId, memberKey) => this.moves.push(`${tenantId} ${userId} ${memberKey}`) > 0,
+        move: async (tenantId, userId, memberKey, deviceId) =>
+          this.moves.push([tenantId, userId, memberKey, deviceId].filter(Boolean).join(' ')) > 0,
         settled: async () => {},
       },
       arrivals: new RecentArrivals(60_000),
@@ -109,7 +110,7 @@ export class PresenceNode {
     const former = this.connections.ofDevice('t1', userId, deviceId)
     this.connections.add(session.asSession)
     former?.close(4409, '')
-    this.presence.started(place)
+    this.presence.started(session.asSession)
     return session
   }
 

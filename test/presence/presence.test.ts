@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import type { Place } from '../../lib/presence/presence.js'
 import { until } from '../helpers/until.js'
 import { PlacedSession, presenceNodes, routeOf } from './presence-nodes.js'
 
@@ -94,7 +95,7 @@ t.test('a client is not let in before the others have handed over', async t => {
   await connected(one.connect('bob', 'd1'))
   one.arriving = async () => await delay(20)
   await connected(two.connect('bob', 'd2'))
-  t.strictSame(one.moves, [`t1 bob ${two.directory.self.key}`])
+  t.strictSame(one.moves, [`t1 bob ${two.directory.self.key} d2`])
 })
 
 t.test('of two handshakes of a device the later begun wins, when the earlier ends first', async t => {
@@ -205,9 +206,9 @@ t.test('who was let in without the store is registered when it is back, however 
   const reasserted = one.presence.reassert()
   t.equal(one.presence.reassert(), reasserted, 'one at a time')
   await until('it was tried again', () => one.failures >= failures + 2)
-  t.equal(session.place.isRegistered, false)
+  t.equal(one.presence.outstanding, 1)
   one.isStoreGone = false
-  await until('it is registered', () => session.place.isRegistered)
+  await until('it is registered', () => one.presence.outstanding === 0)
   t.equal(routeOf(one, 'bob', 'd1'), `${one.directory.self.key} ${session.place.order}`)
   t.equal(await two.connect('bob', 'd2', { userMaxConnections: 1 }), 'user_connections')
 })
@@ -293,7 +294,7 @@ t.test('an arrival at a member that is not known yet has this node look who is t
   t.equal(one.directory.get(two.directory.self.key), undefined)
   await connected(two.connect('bob', 'd2'))
   t.ok(one.directory.get(two.directory.self.key))
-  t.strictSame(one.moves, [`t1 bob ${two.directory.self.key}`])
+  t.strictSame(one.moves, [`t1 bob ${two.directory.self.key} d2`])
 })
 
 t.test('what is closed registers nothing any more', async t => {
@@ -304,4 +305,36 @@ t.test('what is closed registers nothing any more', async t => {
   one.isStoreGone = false
   await one.presence.reassert()
   t.equal(routeOf(one, 'bob', 'd1'), undefined)
+})
+
+t.test('a second connection that breaks off on its way in leaves the first its route', async t => {
+  const [one, two] = await presenceNodes(t, 2)
+  const session = await connected(one.connect('bob', 'd1'))
+  const place = await one.enter('bob', 'd1', one.nextHandshake())
+  t.type(place, 'object')
+  one.presence.abandon('t1', 'bob', 'd1', place as Place)
+  t.equal(session.isClosed, false)
+  t.equal(routeOf(one, 'bob', 'd1'), `${one.directory.self.key} ${session.place.order}`)
+  const moved = await connected(two.connect('bob', 'd1'))
+  t.strictSame(session.closedWith, [4409], 'and is still known for what it is')
+  t.equal(moved.isClosed, false)
+})
+
+t.test('a client that gets its session only after everything was registered again is registered too', async t => {
+  const [one] = await presenceNodes(t, 1)
+  one.isStoreGone = true
+  const begun = one.nextHandshake()
+  const place = await one.enter('bob', 'd1', begun) as Place
+  one.isStoreGone = false
+  await one.presence.reassert()
+  one.start('bob', 'd1', place, begun)
+  await until('it is registered', () => one.presence.outstanding === 0)
+  t.equal(routeOf(one, 'bob', 'd1'), `${one.directory.self.key} ${place.order}`)
+})
+
+t.test('what waits for a device stays where the device is when another of the user connects elsewhere', async t => {
+  const [one, two] = await presenceNodes(t, 2)
+  await connected(one.connect('bob', 'd1'))
+  await connected(two.connect('bob', 'd2'))
+  t.strictSame(one.moves, ['t1 bob ' + two.directory.self.key + ' d2'], 'only what is for d2')
 })
