@@ -36,8 +36,12 @@ export default fp(async app => {
   app.decorate('recentArrivals', recentArrivals)
   app.decorate('presence', presence)
   nodeDirectory.on('reset', () => {
-    app.log.warn({ member: nodeDirectory.self.key, connections: app.connections.count }, 'registering everything again')
-    presence.reassert()
+    const connections = app.connections.count
+    const beganAt = performance.now()
+    app.log.warn({ member: nodeDirectory.self.key, connections }, 'registering everything again')
+    presence.reassert().then(() => {
+      app.log.info({ connections, ms: Math.round(performance.now() - beganAt) }, 'everything is registered again')
+    }, err => app.log.error({ err }, 'registering everything again failed'))
   })
   // Whoever connected while Redis was gone is not known to it.
   redis?.on('up', () => presence.reassert())

@@ -63,10 +63,8 @@ t.test('Redis dies and comes back empty', async t => {
   t.match(await former.closed, { code: 4409 }, 'a device that moved meanwhile has one connection')
   t.equal(moved.ws.readyState, moved.ws.OPEN)
   await cluster.settled()
-  await until('everybody is registered again', async () => {
-    const ack = await sender.sendAndAck({ toUserId: 'late', msgId: `late${Date.now()}`, msgBody: body('found') })
-    return ack.offlineBufferedUsers === 0
-  })
+  for (const { process } of cluster.nodes) await process.prints(/everything is registered again/)
+  t.match(await sender.sendAndAck({ toUserId: 'late', msgBody: body('found') }), { offlineBufferedUsers: 0 })
   await load.progress(100)
   t.strictSame(await load.stop(), NOTHING)
   for (const { process } of cluster.nodes) {

@@ -65,6 +65,22 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+t.test('with DRAIN_DELAY_SECONDS it is not ready and takes clients all the same, until that time is over', async t => {
+  const { env } = await startHooks(t)
+  const mics = MicsProcess.start(t, ['start'], { ...env, DRAIN_DELAY_SECONDS: '4', DRAIN_TIMEOUT_SECONDS: '1' })
+  const url = await mics.url()
+  const alice = await connect(t, url, 'alice')
+  mics.signal('SIGTERM')
+  await mics.prints(/"leaving: load balancers may notice"/)
+  t.equal((await fetch(`${url}/readyz`)).status, 503)
+  const bob = await connect(t, url, 'bob')
+  t.match(await bob.sendAndAck({ toUserId: 'alice', msgBody: body('still here') }), { status: AckStatus.SENT })
+  t.strictSame((await alice.waitMessages(1)).map(text), ['still here'])
+  t.match(await alice.closed, { code: 4200 })
+  t.match(await bob.closed, { code: 4200 })
+  t.equal(await mics.ended, 0)
+})
+
 t.test('a second signal ends the process at once', async t => {
   const { env } = await startHooks(t)
   const mics = MicsProcess.start(t, ['start'], { ...env, DRAIN_TIMEOUT_SECONDS: '600', HANDSHAKE_MAX_PER_SECOND: '10000' })
