@@ -77,6 +77,28 @@ t.test('Redis dies and comes back empty', async t => {
   }
 })
 
+t.test('a node that is told to stop while Redis is gone hands over to the peers it knows', async t => {
+  const redis = await withRedis(t)
+  const cluster = await TestCluster.start(t, redis.url, { nodes: 2 })
+  const [first, second] = cluster.nodes
+  const sender = await cluster.connect(first, 'sender')
+  const client = await cluster.connect(second, 'client')
+  const users = Array.from({ length: 20 }, (_, i) => `away${i}`)
+  for (const user of users) await sender.sendAndAck({ toUserId: user, msgBody: body(user) })
+  t.ok(await second.metric('mics_offline_messages') > 0, 'some wait there')
+  await redis.kill()
+  await Promise.all(cluster.nodes.map(async ({ process }) => await process.prints(/Redis is gone/)))
+  second.process.signal('SIGTERM')
+  t.match(await client.closed, { code: 4200 })
+  t.equal(await second.process.ended, 0)
+  t.equal(await first.metric('mics_offline_messages'), users.length)
+  for (const user of users) {
+    const back = await cluster.connect(first, user)
+    t.strictSame((await back.waitMessages(1)).map(text), [user])
+    back.ws.terminate()
+  }
+})
+
 t.test('a peer that takes connections and never answers holds up nobody else', async t => {
   const cluster = await TestCluster.start(t, (await withRedis(t)).url, { env: { NODE_LEASE_SECONDS: '60' } })
   const [first, second, third] = cluster.nodes
