@@ -15,7 +15,8 @@ const LATELY_FACTOR = 60
 /** What this node does for its peers. */
 export default fp(async app => {
   const lately = new LatelyReceived(LATELY_FACTOR * app.config.peerTimeoutMs)
-  app.handovers.onMoved = entry => lately.forget(entry)
+  app.handovers.onLeaving = entry => lately.forget(entry)
+  app.handovers.onStaying = entry => { lately.hold(entry) }
   app.gatewayMetrics.nodeCounter('peer_repeats_total', 'Messages that peers brought once more, by another way, and that were dropped',
     () => lately.repeated)
   app.decorate('peerService', new LocalPeerService({

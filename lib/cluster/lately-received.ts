@@ -51,7 +51,7 @@ export class LatelyReceived {
     return true
   }
 
-  /** It has moved on to another node, from where it may come back. */
+  /** It moves on to another node, from where it may come back. */
   forget (entry: OfflineEntry): void {
     const key = keyOf(entry.delivery)
     this.current.get(key)?.held?.delete(recipientOf(entry))

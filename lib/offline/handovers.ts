@@ -16,8 +16,10 @@ export class Handovers {
   private readonly moving = new Map<string, number>()
   /** Messages that peers have taken. */
   moved = 0
-  /** Called for each of them. */
-  onMoved: (entry: OfflineEntry) => void = () => {}
+  /** Called for each message that leaves, before it does: the peer may have to send it back before it has answered. */
+  onLeaving: (entry: OfflineEntry) => void = () => {}
+  /** Called for each that stays after all. */
+  onStaying: (entry: OfflineEntry) => void = () => {}
 
   constructor (private readonly buffer: OfflineBuffer, private readonly peers: Pick<Peers, 'hold'>) {}
 
@@ -65,8 +67,10 @@ export class Handovers {
       const taken = await this.peers.hold(memberKey, chunk) ?? 0
       this.moving.delete(key)
       this.moved += taken
-      for (const entry of chunk.slice(0, taken)) this.onMoved(entry)
-      for (const entry of chunk.slice(taken)) this.buffer.add(entry)
+      for (const entry of chunk.slice(taken)) {
+        this.onStaying(entry)
+        this.buffer.add(entry)
+      }
       for (const { delivery } of chunk) delivery.forgetFrame()
       if (taken < chunk.length) return false
       // The buffer has not changed, and yet the user has fewer messages here.
@@ -83,7 +87,10 @@ export class Handovers {
       if (chunk.length === CHUNK_MESSAGES || (chunk.length > 0 && bytes > CHUNK_BYTES)) break
       chunk.push(entry)
     }
-    for (const entry of chunk) this.buffer.remove(entry)
+    for (const entry of chunk) {
+      this.buffer.remove(entry)
+      this.onLeaving(entry)
+    }
     return chunk
   }
 }

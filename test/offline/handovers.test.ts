@@ -94,3 +94,20 @@ t.test('what has expired does not move', async t => {
   await handovers.move('t1', 'bob', 'node-2#1')
   t.strictSame(batches, [[2]])
 })
+
+t.test('who keeps track hears of a message before it leaves, and when it stays after all', async t => {
+  const { buffer, add } = setupBuffer()
+  const heard: string[] = []
+  const handovers = new Handovers(buffer, {
+    hold: async (_memberKey, entries) => {
+      heard.push(`sent ${entries.length}`)
+      return 1
+    },
+  })
+  handovers.onLeaving = ({ delivery }) => heard.push(`leaves ${delivery.seq}`)
+  handovers.onStaying = ({ delivery }) => heard.push(`stays ${delivery.seq}`)
+  add({ seq: 1 })
+  add({ seq: 2 })
+  await handovers.move('t1', 'bob', 'node-2#1')
+  t.strictSame(heard, ['leaves 1', 'leaves 2', 'sent 2', 'stays 2'])
+})
