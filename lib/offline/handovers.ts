@@ -1,6 +1,7 @@
 import type { Peers } from '../cluster/peers.js'
 import type { OfflineBuffer } from './offline-buffer.js'
 import type { OfflineEntry } from './offline-entry.js'
+import { keyOf } from './user-key.js'
 
 /** Messages and bytes of msg_body that are on their way to a peer at once, for one user. */
 const CHUNK_MESSAGES = 64
@@ -93,8 +94,4 @@ export class Handovers {
     }
     return chunk
   }
-}
-
-function keyOf (tenantId: string, userId: string): string {
-  return `${tenantId}\0${userId}`
 }

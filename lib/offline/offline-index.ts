@@ -1,6 +1,7 @@
 import type { OnlineRoutes } from '../online-routes/online-routes.js'
 import type { Handovers } from './handovers.js'
 import type { OfflineBuffer } from './offline-buffer.js'
+import { keyOf } from './user-key.js'
 
 /** Reports under way at once, apart from those that somebody waits for. */
 const MAX_ACTIVE = 256
@@ -141,8 +142,4 @@ export class OfflineIndex {
     this.failures++
     report.isDirty = true
   }
-}
-
-function keyOf (tenantId: string, userId: string): string {
-  return `${tenantId}\0${userId}`
 }
