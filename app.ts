@@ -11,6 +11,7 @@ import hooksClient from './plugins/hooks-client.js'
 import lifecycle from './plugins/lifecycle.js'
 import messagePipeline from './plugins/message-pipeline.js'
 import metrics from './plugins/metrics.js'
+import mqPublisher from './plugins/mq-publisher.js'
 import nodeDirectory from './plugins/node-directory.js'
 import nodeRpc from './plugins/node-rpc.js'
 import notFound from './plugins/not-found.js'
@@ -37,6 +38,7 @@ export default fp<AppOptions>(async (app, options) => {
   await app.register(nodeDirectory, options)
   await app.register(tenants, options)
   await app.register(hooksClient)
+  await app.register(mqPublisher, options)
   await app.register(connections)
   await app.register(heartbeat)
   await app.register(onlineRoutes)

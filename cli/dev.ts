@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
-import { loadConfig } from '../lib/config/load-config.js'
+import { isSet, loadConfig } from '../lib/config/load-config.js'
 import { runDevCluster, type DevCluster } from './dev-cluster.js'
 import { withListenOptions, type ListenOptions } from './listen-options.js'
 import { runServer } from './run-server.js'
@@ -9,6 +9,7 @@ const maxNodes = 9
 
 interface DevOptions extends ListenOptions {
   nodes: number
+  kafka?: string
 }
 
 export function devCommand (): Command {
@@ -17,6 +18,7 @@ export function devCommand (): Command {
     .option('-p, --port <number>', 'port to listen on; 0: any free one (PORT, default 8080)')
     .option('--host <address>', 'address to listen on (HOST, default 0.0.0.0)')
     .option('-n, --nodes <number>', `nodes to run, 1 to ${maxNodes}; each further one listens on the next port`, parseNodes, 1)
+    .option('-k, --kafka <host:port>', 'publish events to this Kafka, several brokers separated by commas; default: they stay in memory')
     .addHelpText('after', `
 A single node has everything in memory: no Redis, no Kafka. Not for production; that is \`mics start\`.
 
@@ -24,13 +26,16 @@ With --nodes 2 and more it is a cluster, a process a node, and the page connects
 the one that REDIS_URL names, else redis-server where it is installed, started and stopped with the demo, else one
 that answers at 127.0.0.1:6379 and has an empty database.
 
+With --kafka topics are created as they are needed; \`mics events tail --tenant demo\` shows what comes.
+
 Examples:
   $ mics dev
   $ mics dev --port 9000
   $ mics dev --nodes 3
+  $ mics dev --kafka localhost:9092
   $ LOG_LEVEL=debug mics dev --host 127.0.0.1`)
-    .action(async ({ nodes, ...options }: DevOptions) => {
-      const env = withListenOptions(process.env, options)
+    .action(async ({ nodes, kafka, ...options }: DevOptions) => {
+      const env = withKafka(withListenOptions(process.env, options), kafka)
       if (nodes > 1) await runDevCluster(env, nodes, cluster => process.stdout.write(clusterBanner(cluster)))
       // Many a shell has a REDIS_URL, meant for something else: a single node of the demo needs none.
       else await runAlone({ ...env, REDIS_URL: undefined, REDIS__CONNECTION: undefined })
@@ -49,6 +54,16 @@ ${fromElsewhere(url, host, networkInterfaces()).map(line => `\n  ${line}`).join(
 
 `)
   await closed
+}
+
+/** Many a shell names a Kafka, meant for something else: the demo uses the one it is told to, or none. */
+function withKafka (env: NodeJS.ProcessEnv, brokers: string | undefined): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    KAFKA__BOOTSTRAP_SERVERS: undefined,
+    KAFKA_BROKERS: brokers,
+    KAFKA_CREATE_TOPICS: isSet(env, 'KAFKA_CREATE_TOPICS') ? env.KAFKA_CREATE_TOPICS : 'true',
+  }
 }
 
 function clusterBanner ({ nodes, redis, host }: DevCluster): string {

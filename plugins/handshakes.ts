@@ -25,6 +25,7 @@ export default fp(async app => {
     offline: app.offlineBuffer,
     hooks: app.hooksClient,
     presence: app.presence,
+    events: app.gatewayEvents,
     pipeline: app.messagePipeline,
     log: app.log,
     now: Date.now,
@@ -36,5 +37,5 @@ export default fp(async app => {
   }))
 }, {
   name: 'handshakes',
-  dependencies: ['config', 'lifecycle', 'metrics', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'presence', 'message-pipeline', 'admission'],
+  dependencies: ['config', 'lifecycle', 'metrics', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'presence', 'message-pipeline', 'mq-publisher', 'admission'],
 })

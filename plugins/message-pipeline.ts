@@ -15,9 +15,10 @@ export default fp(async app => {
     dedup: app.dedup,
     router: app.messageRouter,
     fanOut: app.fanOut,
+    events: app.gatewayEvents,
     maxMessageBytes: app.config.maxMessageBytes,
     groupMembersMaxUsers: app.config.groupMembersMaxUsers,
     log: app.log,
     now: Date.now,
   }))
-}, { name: 'message-pipeline', dependencies: ['config', 'hooks-client', 'rate-limit', 'dedup', 'router'] })
+}, { name: 'message-pipeline', dependencies: ['config', 'hooks-client', 'rate-limit', 'dedup', 'router', 'mq-publisher'] })

@@ -1,4 +1,5 @@
 import type { MemoryStore } from '../cluster/memory-store.js'
+import type { EventTransport } from '../mq/event-transport.js'
 import type { GatewayConfig } from './gateway-config.js'
 
 /** What app.ts and every plugin are registered with. */
@@ -10,6 +11,8 @@ export interface AppOptions {
   demoNodes?: () => readonly DemoNode[]
   /** Apps that share one are a cluster without Redis, for tests. Default: the app is alone. */
   memoryStore?: MemoryStore
+  /** Where events go, for tests. Default: to Kafka where it is configured, else in embedded mode into memory. */
+  eventTransport?: EventTransport
   /** Milliseconds between two looks at the tenants file. Default: 1000. */
   tenantsFileIntervalMs?: number
 }

@@ -4,6 +4,7 @@ import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
 import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
+import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
 import { AckReason } from '../protocol/server-errors.js'
@@ -26,7 +27,8 @@ const ALLOWED: Verdict = { allowed: true }
 
 /**
  * The way of a message: validate, limit, reserve its id, ask the check hook and the members hook side by side, deliver
- * in the conversation's order, ack, and remember or release the id. Every message accepted gets exactly one ack.
+ * in the conversation's order, ack, remember or release the id, and tell the tenant. Every message accepted gets exactly
+ * one ack.
  */
 export class MessagePipeline {
   constructor (private readonly deps: {
@@ -35,6 +37,7 @@ export class MessagePipeline {
     dedup: Dedup
     router: Router
     fanOut: FanOut
+    events: Pick<GatewayEvents, 'message'>
     maxMessageBytes: number
     groupMembersMaxUsers: number
     log: FastifyBaseLogger
@@ -193,6 +196,12 @@ export class MessagePipeline {
   }
 
   private conclude (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
+    this.answer(session, message, reserved, outcome)
+    // Of a message that reached nobody too: it passed the check, and the tenant may know another way.
+    if (isAttempted(outcome)) this.deps.events.message(session, message)
+  }
+
+  private answer (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
     const { dedup } = this.deps
     const { delivered, buffered, skipped } = outcome
     if (delivered + buffered > 0) {
@@ -234,4 +243,9 @@ export class MessagePipeline {
       offlineSkippedUsers: outcome?.skipped ?? 0,
     }
   }
+}
+
+/** A group whose only member is the sender has nobody to deliver to. */
+function isAttempted ({ delivered, buffered, skipped }: DeliveryOutcome): boolean {
+  return delivered + buffered + skipped > 0
 }

@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import { create } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { Connections } from '../connections/connections.js'
 import type { FlushQueue } from '../connections/flush-queue.js'
 import { Outbound } from '../connections/outbound.js'
-import { ServerFrameSchema } from '../gen/mics/message/v1/message_pb.js'
+import { ConnectAckSchema, ServerFrameSchema, type ConnectAck } from '../gen/mics/message/v1/message_pb.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
+import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import type { Place, Presence } from '../presence/presence.js'
@@ -39,6 +40,7 @@ export interface SessionDeps {
   offline: OfflineBuffer
   hooks: OfflinePullHooks
   presence: Pick<Presence, 'leave'>
+  events: Pick<GatewayEvents, 'connectOnline' | 'connectOffline'>
   pipeline: MessagePipeline
   log: FastifyBaseLogger
   now: () => number
@@ -146,8 +148,8 @@ export class Session {
 
   /** Takes the place of the device's former connection, says connect_ack, then what waited offline. */
   start (): void {
-    const { connections, heartbeats, nodeId } = this.deps
-    const { tenantId, userId, deviceId, traceId } = this
+    const { connections, heartbeats, events } = this.deps
+    const { tenantId, userId, deviceId } = this
     const former = connections.ofDevice(tenantId, userId, deviceId)
     connections.add(this)
     this.metrics.connections++
@@ -155,13 +157,11 @@ export class Session {
     this.watched = heartbeats.watch(this)
     this.ws.on('error', (error: NodeJS.ErrnoException) => { this.socketError = error.code ?? error.message })
     this.ws.on('close', (code: number) => this.onSocketClosed(code))
-    this.outbound.send(encodeServerFrame(create(ServerFrameSchema, {
-      payload: {
-        case: 'connectAck',
-        value: { code: CloseCode.NORMAL, tenantId, userId, deviceId, nodeId, traceId },
-      },
-    })))
+    const connectAck = this.connectAck()
+    this.outbound.send(encodeServerFrame(create(ServerFrameSchema, { payload: { case: 'connectAck', value: connectAck } })))
     former?.close(CloseCode.REPLACED, 'replaced by a newer connection of this device')
+    // After the former connection's end: whoever counts ends up with one device online.
+    events.connectOnline(this, toBinary(ConnectAckSchema, connectAck))
     if (this.settings.offlineUseHookPull) {
       this.replay.pull(this.settings)
         .catch(err => this.deps.log.error({ ...this.logFields(), err }, 'pulling offline messages failed'))
@@ -343,6 +343,7 @@ export class Session {
     const isLost = code === CloseCode.REPLACED || code === CloseCode.HEARTBEAT_TIMEOUT
     this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()])
     this.deps.presence.leave(this.tenantId, this.userId, this.deviceId, this.place)
+    this.deps.events.connectOffline(this, toBinary(ConnectAckSchema, this.connectAck()))
   }
 
   /** Puts what was not written where the user's next connection finds it. */
@@ -359,6 +360,12 @@ export class Session {
     }
     // Whoever is connected may be the one it now belongs to.
     if (offline.holdsFor(tenantId, userId)) for (const other of online) other.wake()
+  }
+
+  private connectAck (): ConnectAck {
+    const { tenantId, userId, deviceId, traceId } = this
+    const { nodeId } = this.deps
+    return create(ConnectAckSchema, { code: CloseCode.NORMAL, tenantId, userId, deviceId, nodeId, traceId })
   }
 
   /** Who this is, for a log line. */
