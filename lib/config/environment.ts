@@ -14,7 +14,8 @@ type FieldOf<T> = {
 }[keyof GatewayConfig]
 
 /** What a text variable must look like; text-formats.ts knows how. */
-export type TextFormat = 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'token'
+export type TextFormat =
+  | 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'topic' | 'credential' | 'token'
 
 /** What a variable of the form `{"tenant": value}` holds. */
 export type TenantMapValues = 'url' | 'secret' | 'integer'
@@ -82,10 +83,30 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
 
   text('KAFKA__BOOTSTRAP_SERVERS', 'kafkaBrokers', 'kafka', 'Kafka brokers for events', { defaultText: 'none: no events' }),
   text('KAFKA_BROKERS', 'kafkaBrokers', 'kafka', 'The same as KAFKA__BOOTSTRAP_SERVERS', { defaultText: 'none: no events' }),
+  choice('KAFKA_SECURITY_PROTOCOL', 'kafkaSecurityProtocol', ['plaintext', 'ssl', 'sasl_plaintext', 'sasl_ssl'], 'plaintext', 'How to talk to the brokers: ssl is TLS, sasl logs in'),
+  choice('KAFKA_SASL_MECHANISM', 'kafkaSaslMechanism', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], '', 'How to log in to the brokers'),
+  text('KAFKA_SASL_USERNAME', 'kafkaSaslUsername', 'credential', 'Who logs in to the brokers', { defaultText: 'none' }),
+  text('KAFKA_SASL_PASSWORD', 'kafkaSaslPassword', 'credential', 'The password of KAFKA_SASL_USERNAME', { secret: true, defaultText: 'none' }),
+  text('KAFKA_SSL_CA_FILE', 'kafkaSslCaFile', 'path', "PEM file of the CAs that sign the brokers' certificates", { defaultText: "the system's own" }),
+  text('KAFKA_SSL_CERT_FILE', 'kafkaSslCertFile', 'path', "PEM file of this node's own certificate, where the brokers ask for one", { defaultText: 'none' }),
+  text('KAFKA_SSL_KEY_FILE', 'kafkaSslKeyFile', 'path', 'PEM file of the private key of KAFKA_SSL_CERT_FILE', { defaultText: 'none' }),
+  text('KAFKA_SSL_KEY_PASSWORD', 'kafkaSslKeyPassword', 'credential', 'The password of KAFKA_SSL_KEY_FILE', { secret: true, defaultText: 'none' }),
+
+  text('KAFKA_EVENT_TOPIC', 'kafkaEventTopic', 'topic', "A tenant's topic of events", { default: 'im-mics-{tenant_id}-event' }),
+  text('KAFKA_DLQ_TOPIC', 'kafkaDlqTopic', 'topic', "A tenant's topic of events that its own topic did not take (dead letters)", { default: 'im-mics-{tenant_id}-event-dlq' }),
+  boolean('KAFKA_CREATE_TOPICS', 'kafkaCreateTopics', false, 'Create topics that do not exist; false: events for them fail'),
+  integer('KAFKA_TOPIC_PARTITIONS', 'kafkaTopicPartitions', 0, 10_000, 0, "Partitions of a created topic; 0: the brokers' default"),
+  integer('KAFKA_TOPIC_REPLICATION_FACTOR', 'kafkaTopicReplicationFactor', 0, 100, 0, "Replicas of a created topic; 0: the brokers' default"),
+
+  choice('KAFKA_COMPRESSION', 'kafkaCompression', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'lz4', 'How batches of events are compressed'),
+  integer('KAFKA_DELIVERY_TIMEOUT_MS', 'kafkaDeliveryTimeoutMs', 1000, 300_000, 10_000, 'Milliseconds of one attempt to publish an event'),
   integer('KAFKA_MAX_ATTEMPTS', 'kafkaMaxAttempts', 1, 10, 3, 'Attempts to publish an event before it goes to the dead letter topic'),
-  integer('KAFKA_QUEUE_CAPACITY', 'kafkaQueueCapacity', 1, 1_000_000, 50_000, 'Events waiting to be published'),
-  integer('KAFKA_MAX_PENDING_PER_TENANT', 'kafkaMaxPendingPerTenant', 1, 1_000_000, 5000, 'Events of one tenant waiting to be published'),
   integer('KAFKA_RETRY_BACKOFF_MS', 'kafkaRetryBackoffMs', 0, 10_000, 50, 'Milliseconds before the second attempt to publish'),
+  integer('KAFKA_QUEUE_CAPACITY', 'kafkaQueueCapacity', 1, 1_000_000, 50_000, 'Events waiting to be published'),
+  integer('KAFKA_QUEUE_MAX_BYTES', 'kafkaQueueMaxBytes', 65_536, 1024 ** 4, 128 * mebibyte, 'Bytes of events waiting to be published'),
+  integer('KAFKA_MAX_PENDING_PER_TENANT', 'kafkaMaxPendingPerTenant', 1, 1_000_000, 5000, 'Events of one tenant waiting to be published'),
+  integer('KAFKA_MAX_PENDING_BYTES_PER_TENANT', 'kafkaMaxPendingBytesPerTenant', 65_536, 1024 ** 4, 16 * mebibyte, 'Bytes of events of one tenant waiting to be published'),
+  integer('KAFKA_FLUSH_SECONDS', 'kafkaFlushSeconds', 0, 300, 5, 'Seconds that a stopping node has to publish the events still waiting'),
 ]
 
 /** What a variable takes, for messages and docs: `a whole number from 0 to 65535`. */
@@ -103,7 +124,7 @@ export function takes (variable: EnvironmentVariable): string {
 export function defaultText (variable: EnvironmentVariable): string {
   if (variable.type === 'tenant-map') return 'none'
   if (variable.type === 'text') return variable.defaultText
-  return String(variable.default)
+  return String(variable.default) || 'none'
 }
 
 /** The row of a variable that is known to exist. */
@@ -120,6 +141,8 @@ const textTakes: Record<TextFormat, string> = {
   path: 'the path of a file',
   redis: 'host:port, or a URL such as redis://:password@host:6379/0; redis-sentinel:// and redis-cluster:// too, rediss for TLS',
   kafka: 'host:port, several separated by commas',
+  topic: 'a topic name with {tenant_id} in it once, of letters, digits, dots, dashes and underscores, at most 100 besides',
+  credential: '1 to 1024 characters, no control characters',
   token: '1 to 1024 printable ASCII characters without spaces',
 }
 

@@ -72,10 +72,39 @@ export interface GatewayConfig {
   /** Bytes waiting for one peer. */
   peerQueueMaxBytes: number
   localRouteCacheTtlSeconds: number
+
+  /** `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`. */
+  kafkaSecurityProtocol: string
+  /** `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`. Empty, like the two below: the protocol has no SASL. */
+  kafkaSaslMechanism: string
+  kafkaSaslUsername: string
+  kafkaSaslPassword: string
+  /** Paths of PEM files. Empty: the system's CAs, no certificate of one's own. */
+  kafkaSslCaFile: string
+  kafkaSslCertFile: string
+  kafkaSslKeyFile: string
+  kafkaSslKeyPassword: string
+  /** Topic names with `{tenant_id}` in them; topic-names.ts fills it in. */
+  kafkaEventTopic: string
+  kafkaDlqTopic: string
+  /** Whether a topic that does not exist is created, and how; 0: as the brokers do by default. */
+  kafkaCreateTopics: boolean
+  kafkaTopicPartitions: number
+  kafkaTopicReplicationFactor: number
+  /** `none`, `gzip`, `snappy`, `lz4` or `zstd`. */
+  kafkaCompression: string
+  /** Milliseconds of one attempt to publish. */
+  kafkaDeliveryTimeoutMs: number
   kafkaMaxAttempts: number
-  kafkaQueueCapacity: number
-  kafkaMaxPendingPerTenant: number
   kafkaRetryBackoffMs: number
+  /** Events waiting to be published, of this node and of one tenant. */
+  kafkaQueueCapacity: number
+  kafkaQueueMaxBytes: number
+  kafkaMaxPendingPerTenant: number
+  kafkaMaxPendingBytesPerTenant: number
+  /** Seconds that a stopping node has to publish what is still queued. */
+  kafkaFlushSeconds: number
+
   grpcBreakerFailureThreshold: number
   grpcBreakerOpenMs: number
   clusterGrpcToken: string

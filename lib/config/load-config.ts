@@ -3,6 +3,7 @@ import { ConfigError, type ConfigProblem } from './config-error.js'
 import { environmentVariable, environmentVariables, largestMessageBytes, takes, type EnvironmentVariable } from './environment.js'
 import { problemsOf } from './environment-schema.js'
 import type { GatewayConfig, TenantConfig } from './gateway-config.js'
+import { kafkaProblems } from './kafka-problems.js'
 import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
 import { normalizeText } from './text-formats.js'
 
@@ -25,7 +26,7 @@ export function loadConfig (
   const { values, malformed } = parsed
   const problems = [...malformed, ...problemsOf(values)]
   const bad = new Set(problems.map(({ variable }) => variable))
-  problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad))
+  problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad), ...kafkaProblems(values, bad))
   problems.push(...tenantProblems(parsed, bad, embedded))
   if (problems.length > 0) {
     const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
@@ -77,10 +78,10 @@ function parseScalar (variable: EnvironmentVariable, text: string): unknown {
   switch (variable.type) {
     case 'integer': return parseInteger(trimmed)
     case 'boolean': return { true: true, 1: true, false: false, 0: false }[trimmed.toLowerCase()] ?? text
-    case 'choice': return trimmed.toLowerCase()
+    case 'choice': return variable.choices.find(choice => choice.toLowerCase() === trimmed.toLowerCase()) ?? trimmed
     case 'tenant-map': return text
-    // A token is taken to the letter: a stray newline is for its check to name, not for us to guess away.
-    case 'text': return variable.format === 'token' ? text : trimmed
+    // These are taken to the letter: a stray newline is for their check to name, not for us to guess away.
+    case 'text': return variable.format === 'token' || variable.format === 'credential' ? text : trimmed
   }
 }
 

@@ -13,6 +13,8 @@ export const textFormats: Record<TextFormat, Check> = {
   path: value => value.includes('\0') ? 'contains a NUL character' : undefined,
   redis: checkRedis,
   kafka: checkBrokers,
+  topic: checkTopicTemplate,
+  credential: value => /^\P{Cc}{1,1024}$/u.test(value) ? undefined : 'contains a control character such as a line break, or is too long',
   token: value => /^[\x21-\x7e]{1,1024}$/.test(value) ? undefined : 'contains a space or another character that cannot be sent, or is too long',
 }
 
@@ -32,6 +34,15 @@ function checkRedis (value: string): string | undefined {
 function checkBrokers (value: string): string | undefined {
   const position = value.split(',').findIndex(broker => parseAddress(broker.trim()) === undefined)
   return position === -1 ? undefined : `has no host:port at position ${position + 1} of the list`
+}
+
+/** A topic name has at most 249 characters, a tenant id in it at most 128. */
+function checkTopicTemplate (value: string): string | undefined {
+  const around = value.split('{tenant_id}')
+  if (around.length !== 2) return around.length === 1 ? 'does not contain {tenant_id}' : 'contains {tenant_id} more than once'
+  const fixed = around.join('')
+  if (!/^[A-Za-z0-9._-]*$/.test(fixed)) return 'contains a character that no topic name may have'
+  return fixed.length <= 100 ? undefined : 'is too long'
 }
 
 function withPort (address: string, byDefault: number): string {

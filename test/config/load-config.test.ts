@@ -68,10 +68,28 @@ t.test('every field of the configuration has its default', async t => {
     peerTimeoutMs: 1000,
     peerQueueMaxBytes: 16_777_216,
     localRouteCacheTtlSeconds: 2,
+    kafkaSecurityProtocol: 'plaintext',
+    kafkaSaslMechanism: '',
+    kafkaSaslUsername: '',
+    kafkaSaslPassword: '',
+    kafkaSslCaFile: '',
+    kafkaSslCertFile: '',
+    kafkaSslKeyFile: '',
+    kafkaSslKeyPassword: '',
+    kafkaEventTopic: 'im-mics-{tenant_id}-event',
+    kafkaDlqTopic: 'im-mics-{tenant_id}-event-dlq',
+    kafkaCreateTopics: false,
+    kafkaTopicPartitions: 0,
+    kafkaTopicReplicationFactor: 0,
+    kafkaCompression: 'lz4',
+    kafkaDeliveryTimeoutMs: 10_000,
     kafkaMaxAttempts: 3,
-    kafkaQueueCapacity: 50_000,
-    kafkaMaxPendingPerTenant: 5000,
     kafkaRetryBackoffMs: 50,
+    kafkaQueueCapacity: 50_000,
+    kafkaQueueMaxBytes: 134_217_728,
+    kafkaMaxPendingPerTenant: 5000,
+    kafkaMaxPendingBytesPerTenant: 16_777_216,
+    kafkaFlushSeconds: 5,
     grpcBreakerFailureThreshold: 5,
     grpcBreakerOpenMs: 5000,
     clusterGrpcToken: '',
@@ -120,6 +138,7 @@ t.test('texts are taken where they have the right form', async t => {
     ['PUBLIC_ENDPOINT', 'http://10.0.0.1:8081'], ['CLUSTER_GRPC_TOKEN', 'abc/+=~!'],
     ['REDIS_URL', 'rediss://user:p%40ss@redis.example:6380/2'], ['REDIS_URL', 'redis-sentinel://:x@a:26379,[::1]/1#main'],
     ['REDIS_URL', 'rediss-cluster://a:7000,b:7001'], ['REDIS_URL', '[::1]:6380'], ['KAFKA_BROKERS', 'a:9092,[::1]:9093'],
+    ['KAFKA_EVENT_TOPIC', 'Events.of_{tenant_id}'], ['KAFKA_EVENT_TOPIC', `{tenant_id}${'e'.repeat(100)}`],
   ]
   for (const [name, value] of good) {
     t.strictSame(problems({ ...tenants, CLUSTER_GRPC_TOKEN: 'x', [name]: value }), [], `${name}=${value}`)
@@ -130,10 +149,13 @@ t.test('texts are taken where they have the right form', async t => {
     ['PUBLIC_ENDPOINT', 'http://user:pass@x'], ['REDIS_URL', 'http://x'], ['REDIS_URL', 'redis:6379,password=x'],
     ['REDIS_URL', 'redis://x/db'], ['REDIS_URL', 'redis:99999'], ['REDIS_URL', 'redis://a,b'],
     ['REDIS_URL', 'redis-sentinel://a'], ['KAFKA_BROKERS', 'a:9092,'], ['KAFKA_BROKERS', 'a:0'],
-    ['CLUSTER_GRPC_TOKEN', 'two words'], ['CLUSTER_GRPC_TOKEN', 'token\n'],
+    ['CLUSTER_GRPC_TOKEN', 'two words'], ['CLUSTER_GRPC_TOKEN', 'token\n'], ['KAFKA_SASL_PASSWORD', 'password\n'],
+    ['KAFKA_EVENT_TOPIC', 'events'], ['KAFKA_EVENT_TOPIC', '{tenant_id}-{tenant_id}'], ['KAFKA_EVENT_TOPIC', 'a/{tenant_id}'],
+    ['KAFKA_EVENT_TOPIC', `{tenant_id}${'e'.repeat(101)}`],
   ]
+  const complete = { CLUSTER_GRPC_TOKEN: 'x', KAFKA_SECURITY_PROTOCOL: 'sasl_ssl', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'x', KAFKA_SASL_PASSWORD: 'x' }
   for (const [name, value] of bad) {
-    t.match(problems({ ...tenants, CLUSTER_GRPC_TOKEN: 'x', [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
+    t.match(problems({ ...tenants, ...complete, [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
   }
 })
 
@@ -151,6 +173,53 @@ t.test('Redis and Kafka have two names each', async t => {
     'REDIS__CONNECTION: REDIS_URL has a different value, and they are two names of one setting; set only one of them',
     'KAFKA__BOOTSTRAP_SERVERS: KAFKA_BROKERS has a different value, and they are two names of one setting; set only one of them',
   ])
+})
+
+t.test('a choice may be written in capitals or not', async t => {
+  const env = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_USERNAME: 'mics', KAFKA_SASL_PASSWORD: ' pass word ' }
+  const config = load(env)
+  t.equal(config.kafkaSecurityProtocol, 'sasl_ssl')
+  t.equal(config.kafkaSaslMechanism, 'SCRAM-SHA-512')
+  t.equal(config.kafkaSaslPassword, ' pass word ', 'a password is taken to the letter')
+})
+
+t.test('a login to Kafka is complete, and used', async t => {
+  t.strictSame(problems({ ...tenants, KAFKA_SECURITY_PROTOCOL: 'sasl_ssl', KAFKA_SASL_USERNAME: 'mics' }), [
+    'KAFKA_SASL_MECHANISM: is not set, and KAFKA_SECURITY_PROTOCOL is sasl_ssl, which logs in; set it',
+    'KAFKA_SASL_PASSWORD: is not set, and KAFKA_SECURITY_PROTOCOL is sasl_ssl, which logs in; set it',
+  ])
+  t.strictSame(problems({ ...tenants, KAFKA_SASL_USERNAME: 'mics' }), [
+    'KAFKA_SASL_USERNAME: is set, and KAFKA_SECURITY_PROTOCOL is plaintext, which does not log in; ' +
+      'set that to sasl_ssl or sasl_plaintext, or unset KAFKA_SASL_USERNAME',
+  ])
+  t.match(problems({ ...tenants, KAFKA_SECURITY_PROTOCOL: 'ssl', KAFKA_SASL_MECHANISM: 'plain' }), [/set that to sasl_ssl, or/])
+})
+
+t.test('certificates for Kafka are complete, and used', async t => {
+  const ssl = { ...tenants, KAFKA_SECURITY_PROTOCOL: 'ssl' }
+  t.strictSame(problems(ssl), [])
+  t.strictSame(problems({ ...ssl, KAFKA_SSL_CERT_FILE: 'c', KAFKA_SSL_KEY_FILE: 'k', KAFKA_SSL_KEY_PASSWORD: 'p', KAFKA_SSL_CA_FILE: 'a' }), [])
+  t.strictSame(problems({ ...ssl, KAFKA_SSL_CERT_FILE: 'c' }), ['KAFKA_SSL_CERT_FILE: is set, and KAFKA_SSL_KEY_FILE is not; set both or neither'])
+  t.match(problems({ ...ssl, KAFKA_SSL_KEY_FILE: 'k' }), [/^KAFKA_SSL_KEY_FILE: is set, and KAFKA_SSL_CERT_FILE is not/])
+  t.match(problems({ ...ssl, KAFKA_SSL_KEY_PASSWORD: 'p' }), [/^KAFKA_SSL_KEY_PASSWORD: is set, and KAFKA_SSL_KEY_FILE is not/])
+  t.match(problems({ ...tenants, KAFKA_SSL_CA_FILE: 'a' }), [/^KAFKA_SSL_CA_FILE: .* is plaintext, which does not use TLS; set that to ssl, or/])
+})
+
+t.test('events of one tenant cannot meet the dead letters of another', async t => {
+  const pair = (events: string, letters: string): string[] =>
+    problems({ ...tenants, KAFKA_EVENT_TOPIC: events, KAFKA_DLQ_TOPIC: letters })
+  for (const [events, letters] of [
+    ['{tenant_id}', '{tenant_id}'], ['{tenant_id}', '{tenant_id}-dlq'], ['{tenant_id}-dlq', '{tenant_id}'],
+    ['{tenant_id}-event', 'dlq-{tenant_id}-event'], ['x-{tenant_id}', '{tenant_id}-x'],
+  ] as const) {
+    t.match(pair(events, letters), [/^KAFKA_DLQ_TOPIC: with KAFKA_EVENT_TOPIC, dead letters of one tenant/], `${events} ${letters}`)
+  }
+  for (const [events, letters] of [
+    ['{tenant_id}-event', '{tenant_id}-event-dlq'], ['event-{tenant_id}', 'dlq-{tenant_id}'], ['a.{tenant_id}', 'b.{tenant_id}.x'],
+  ] as const) {
+    t.strictSame(pair(events, letters), [], `${events} ${letters}`)
+  }
+  t.equal(problems({ ...tenants, KAFKA_EVENT_TOPIC: 'im-mics-{tenant_id}-event-dlq' }).length, 1, 'compared with the default')
 })
 
 t.test('tenants come as JSON or as a list', async t => {
@@ -262,6 +331,8 @@ t.test('no message repeats a secret', async t => {
     { REDIS_URL: `redis:6379,password=${secret}` },
     { REDIS_URL: 'redis://a', REDIS__CONNECTION: `redis://:${secret}@a` },
     { CLUSTER_GRPC_TOKEN: `${secret} ` + ' x' },
+    { KAFKA_SASL_PASSWORD: secret },
+    { KAFKA_SSL_KEY_PASSWORD: `${secret}\n` },
   ]
   for (const env of environments) {
     const told = problems({ ...tenants, ...env })
