@@ -4,8 +4,11 @@ import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import type { DescMessage } from '@bufbuild/protobuf'
 import { loadConfig } from '../../lib/config/load-config.js'
-import { file_mics_hook_v1_hook as hookFile, TenantRuntimeConfigSchema } from '../../lib/gen/mics/hook/v1/hook_pb.js'
+import { EventType, file_mics_hook_v1_hook as hookFile, TenantRuntimeConfigSchema } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { file_mics_message_v1_message as messageFile } from '../../lib/gen/mics/message/v1/message_pb.js'
+import { encodeEvent } from '../../lib/mq/encode-event.js'
+import { deadLetterHeaders, eventHeaders, REPLAYED_AT } from '../../lib/mq/event-headers.js'
+import { TopicNames } from '../../lib/mq/topic-names.js'
 import { CloseCode } from '../../lib/protocol/close-codes.js'
 import { AckReason, FrameError } from '../../lib/protocol/server-errors.js'
 import { startHookMock } from '../../routes/dev/hook-mock.js'
@@ -58,7 +61,7 @@ t.test('fields and their numbers are those of the definitions', async t => {
     if (name !== undefined && fields !== undefined) documented.set(name, [...documented.get(name) ?? [], fields])
   }
   const isDocumented = ({ name }: DescMessage): boolean =>
-    !['ClientFrame', 'ServerFrame', 'TenantRuntimeConfig', 'MqEvent'].includes(name)
+    !['ClientFrame', 'ServerFrame', 'TenantRuntimeConfig'].includes(name)
   for (const message of [...messageFile.messages, ...hookFile.messages].filter(isDocumented)) {
     const numbers = [...documented.get(message.name)?.at(-1)?.matchAll(/`(\w+)` (\d+)/g) ?? []]
       .map(([, name, number]) => `${name} ${number}`)
@@ -69,6 +72,40 @@ t.test('fields and their numbers are those of the definitions', async t => {
 t.test('the table of TenantRuntimeConfig has every field', async t => {
   const fields = tableRows(section(protocol, 'TenantRuntimeConfig')).slice(1).map(([name, number]) => `${codeIn(name)[0]} ${number}`)
   t.same(fields, TenantRuntimeConfigSchema.fields.map(({ name, number }) => `${name} ${number}`))
+})
+
+t.test('events have the types, headers and topics that are said', async t => {
+  const events = section(protocol, 'Events')
+  const types = tableRows(events).find(([name]) => name === '`EventType`')?.[1]
+  t.same([...types?.matchAll(/`(\w+)` (\d)/g) ?? []].map(([, name, value]) => [name, Number(value)]),
+    Object.entries(EventType).filter(([name]) => isNaN(Number(name))))
+
+  const event = encodeEvent({
+    tenantId: 'acme',
+    type: EventType.CONNECT_ONLINE,
+    msgId: '',
+    userId: 'alice',
+    deviceId: 'phone',
+    toUserId: '',
+    groupId: '',
+    data: Buffer.alloc(0),
+    timestampMs: 0,
+    traceId: 'a'.repeat(32),
+    secret: '',
+    key: 'alice',
+  }, 'node-1')
+  const why = { reason: '', message: '', attempts: 0, topic: '', nowMs: 0, isTruncated: true }
+  const headers = [...eventHeaders(event), ...deadLetterHeaders(why)].map(([name]) => name)
+  const documented = tableRows(events).flatMap(([name]) => codeIn(name)).filter(name => /^[a-z-]+$/.test(name))
+  t.same(documented, [...headers, REPLAYED_AT])
+
+  const [eventTopic, deadLetterTopic] = codeIn(find(events, /^\*\*Topics\.\*\* (.*)$/m))
+  const names = new TopicNames(eventTopic, deadLetterTopic)
+  const examples = [...events.matchAll(/`([^`]+)`\s(?:is|becomes)\s`([^`]+)`/g)]
+  t.equal(examples.length, 2)
+  for (const [, id, encoded] of examples) t.equal(names.event(id), `im-mics-${encoded}-event`)
+  const { kafkaEventTopic, kafkaDlqTopic } = loadConfig({}, { embedded: true })
+  t.same([eventTopic, deadLetterTopic], [kafkaEventTopic, kafkaDlqTopic])
 })
 
 for (const name of ['verify-header.mjs', 'verify-meta-sign.mjs']) {
