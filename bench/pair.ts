@@ -6,13 +6,10 @@
  *
  *   npm run bench -- [--pairs 20] [--seconds 3] [--rounds 3]
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { WebSocket } from 'ws'
-import { ClientFrameSchema, ServerFrameSchema } from '../lib/gen/mics/message/v1/message_pb.js'
+import { Client } from './client.js'
+import { Processes } from './processes.js'
+import { median } from './quantile.js'
 
 const { values } = parseArgs({
   options: {
@@ -25,44 +22,7 @@ const pairs = Number(values.pairs)
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 
-const hasTaskset = spawnSync('taskset', ['-V']).status === 0
-const children: ChildProcess[] = []
-
-/** Starts a process and resolves with the URL it prints. */
-async function start (core: number, script: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const command = [process.execPath, '--import', 'tsx', script]
-  const [file, ...args] = hasTaskset ? ['taskset', '-c', String(core), ...command] : command
-  const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
-  children.push(child)
-  const [url] = await once(createInterface(child.stdout), 'line') as [string]
-  return url
-}
-
-class Client {
-  ws!: WebSocket
-  onAck = (): void => {}
-  onDelivery = (): void => {}
-
-  static async connect (url: string, tenantId: string, user: string): Promise<Client> {
-    const client = new Client()
-    client.ws = new WebSocket(`${url.replace('http', 'ws')}/ws?tenantId=${tenantId}&token=valid:${user}&deviceId=d`)
-    await new Promise<void>((resolve, reject) => {
-      client.ws.on('error', reject)
-      client.ws.on('close', (code, reason) => reject(new Error(`closed: ${code} ${reason.toString()}`)))
-      client.ws.on('message', (data: Buffer) => {
-        // The second byte of a small frame's payload tells nothing; the first is the oneof's tag.
-        switch (data[0] >> 3) {
-          case 1: return resolve()
-          case 2: return client.onDelivery()
-          case 3:
-            if (fromBinary(ServerFrameSchema, data).payload.value?.$typeName !== 'mics.message.v1.MessageAck') throw new Error('no ack')
-            client.onAck()
-        }
-      })
-    })
-    return client
-  }
-}
+const processes = new Processes()
 
 /** Messages a second over all pairs, counted at delivery. */
 async function run (url: string, tenantId: string, window: number): Promise<number> {
@@ -78,9 +38,7 @@ async function run (url: string, tenantId: string, window: number): Promise<numb
     const send = (): void => {
       if (stopped) return
       sent++
-      from.ws.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, {
-        payload: { case: 'message', value: { toUserId: `b${name}`, msgId: `${sent}`, msgBody: bodyBytes } },
-      })))
+      from.send(`b${name}`, `${sent}`, bodyBytes)
     }
     from.onAck = send
     for (let n = 0; n < window; n++) send()
@@ -97,8 +55,8 @@ async function run (url: string, tenantId: string, window: number): Promise<numb
 }
 
 try {
-  const hooks = await start(1, 'bench/trivial-hooks.ts', {})
-  const gateway = await start(0, 'bench/gateway.ts', {
+  const hooks = await processes.start(1, 'bench/trivial-hooks.ts')
+  const gateway = await processes.start(0, 'bench/gateway.ts', {
     TENANT_AUTH_MAP: JSON.stringify({ checked: `${hooks}/checked`, unchecked: `${hooks}/unchecked` }),
     PORT: '0',
     HOST: '127.0.0.1',
@@ -114,7 +72,6 @@ try {
   for (let round = 0; round < rounds; round++) {
     for (const [i, { tenant, window }] of shapes.entries()) rates[i].push(await run(gateway, tenant, window))
   }
-  const median = (list: number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
   const base = median(rates[0])
   for (const [i, { name }] of shapes.entries()) {
     const list = rates[i]
@@ -122,5 +79,5 @@ try {
       `  ${(median(list) / base).toFixed(2)} of the first`)
   }
 } finally {
-  for (const child of children) child.kill('SIGKILL')
+  processes.close()
 }
