@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import kafka, { type Message, type Metadata, type WatermarkOffsets } from '@confluentinc/kafka-javascript'
+import type { Test } from 'tap'
+import { clientSettings, KAFKA_PATIENCE, promised } from './kafka-client.js'
+import { until } from './until.js'
+
+export interface KafkaRecord {
+  key: string | null
+  /** Null: a tombstone. */
+  value: Buffer | null
+  /** In the order of the record; a name may be there more than once. */
+  headers: Array<[name: string, value: string]>
+  partition: number
+  offset: number
+  /** Unix milliseconds. */
+  timestamp: number
+}
+
+export interface KafkaConsumerOptions {
+  /** More settings of librdkafka, such as those of TLS and SASL. */
+  settings?: Record<string, string | number | boolean>
+}
+
+/** Reads all records of a topic, from the beginning and as they come. It is in no consumer group. */
+export class KafkaConsumer {
+  /** What was read so far. Those of one partition are in order. */
+  readonly records: KafkaRecord[] = []
+
+  private constructor (
+    private readonly client: InstanceType<typeof kafka.KafkaConsumer>,
+    private readonly topic: string,
+    private readonly partitions: readonly number[]
+  ) {
+    client.on('data', message => this.records.push(toRecord(message)))
+    client.assign(partitions.map(partition => ({ topic, partition, offset: 0 })))
+    client.consume()
+  }
+
+  /** Of a topic that exists. */
+  static async start (
+    brokers: string, topic: string, { settings = {} }: KafkaConsumerOptions = {}
+  ): Promise<KafkaConsumer> {
+    const client = new kafka.KafkaConsumer({
+      ...clientSettings(brokers),
+      // librdkafka wants a name, though none of the group's protocol is used.
+      'group.id': 'mics-test',
+      'enable.auto.commit': false,
+      'fetch.wait.max.ms': 50,
+      'fetch.error.backoff.ms': 50,
+      ...settings,
+    }, { 'auto.offset.reset': 'earliest' })
+    // How long its loop waits for a record, and how long it pauses when none came. Ending it takes as long.
+    client.setDefaultConsumeTimeout(50)
+    client.setDefaultConsumeLoopTimeoutDelay(1)
+    const { topics } = await promised<Metadata>(done => client.connect({ topic, timeout: KAFKA_PATIENCE }, done))
+    const partitions = topics.find(({ name }) => name === topic)?.partitions.map(({ id }) => id) ?? []
+    if (partitions.length === 0) {
+      await promised(done => client.disconnect(done))
+      throw new Error(`there is no topic ${topic} to read: create it first`)
+    }
+    return new KafkaConsumer(client, topic, partitions)
+  }
+
+  /** The first `count` records, when there are that many. */
+  async until (count: number): Promise<KafkaRecord[]> {
+    await until(`there are ${count} records in ${this.topic}`, () => this.records.length >= count)
+    return this.records.slice(0, count)
+  }
+
+  /** All records that were stored when it was called. */
+  async all (): Promise<KafkaRecord[]> {
+    const ends = await Promise.all(this.partitions.map(async partition => {
+      const { lowOffset, highOffset } = await promised<WatermarkOffsets>(done =>
+        this.client.queryWatermarkOffsets(this.topic, partition, KAFKA_PATIENCE, done))
+      return { partition, lowOffset, highOffset }
+    }))
+    const isBefore = ({ partition, offset }: KafkaRecord): boolean =>
+      ends.some(end => end.partition === partition && offset < end.highOffset)
+    const count = ends.reduce((sum, { lowOffset, highOffset }) => sum + highOffset - lowOffset, 0)
+    await until(`the ${count} records in ${this.topic} are read`, () => this.records.filter(isBefore).length >= count)
+    return this.records.filter(isBefore)
+  }
+
+  /** Each record once, without an end. */
+  async * [Symbol.asyncIterator] (): AsyncGenerator<KafkaRecord> {
+    for (let next = 0; ; next++) {
+      if (next === this.records.length) await once(this.client, 'data')
+      yield this.records[next]
+    }
+  }
+
+  async close (): Promise<void> {
+    await promised(done => this.client.disconnect(done))
+  }
+}
+
+/** A consumer that is closed when the test ends. */
+export async function withKafkaConsumer (
+  t: Test, brokers: string, topic: string, options?: KafkaConsumerOptions
+): Promise<KafkaConsumer> {
+  const consumer = await KafkaConsumer.start(brokers, topic, options)
+  t.teardown(async () => await consumer.close())
+  return consumer
+}
+
+function toRecord ({ key, value, headers = [], partition, offset, timestamp = 0 }: Message): KafkaRecord {
+  return {
+    key: key === null || key === undefined ? null : String(key),
+    value,
+    headers: headers.flatMap(header =>
+      Object.entries(header).map(([name, content]): [string, string] => [name, String(content)])),
+    partition,
+    offset,
+    timestamp,
+  }
+}
