@@ -23,7 +23,13 @@ export default fp(async app => {
     handovers,
     directory,
     offline: new OfflineDelivery({
-      directory, peers, buffer, index: app.offlineIndex, settleMs: app.config.peerTimeoutMs, now: Date.now,
+      directory,
+      peers,
+      buffer,
+      events: app.gatewayEvents,
+      index: app.offlineIndex,
+      settleMs: app.config.peerTimeoutMs,
+      now: Date.now,
     }),
     fanOut: app.fanOut,
     sequence: new Sequence(),
@@ -32,4 +38,7 @@ export default fp(async app => {
       groupOfflineMaxUsers: app.config.groupOfflineBufferMaxUsers,
     },
   }))
-}, { name: 'router', dependencies: ['config', 'connections', 'node-directory', 'online-routes', 'peer-clients', 'offline-buffer'] })
+}, {
+  name: 'router',
+  dependencies: ['config', 'mq-publisher', 'connections', 'node-directory', 'online-routes', 'peer-clients', 'offline-buffer'],
+})

@@ -33,7 +33,7 @@ export class GatewayMetrics {
       (m, emit) => each(m.messages, type => ({ type }), emit))
     this.perTenant('counter', 'frame_errors_total', 'Frames from clients answered with a ServerError', ['code'],
       (m, emit) => each(m.frameErrors, code => ({ code }), emit))
-    this.perTenant('counter', 'deliveries_total', 'Messages handed on, once a device or buffered user', ['path'],
+    this.perTenant('counter', 'deliveries_total', 'Messages handed on, once a device or offline user', ['path'],
       (m, emit) => each(m.deliveries, path => ({ path }), emit))
     this.perTenant('counter', 'acks_total', 'Acks by outcome', ['outcome'],
       (m, emit) => each(m.acks, outcome => ({ outcome }), emit))

@@ -8,7 +8,7 @@ export class TenantMetrics {
   readonly closes = new Counts<number | 'other'>()
   readonly messages = new Counts<'single' | 'group' | 'invalid'>('single', 'group', 'invalid')
   readonly frameErrors = new Counts<number>()
-  readonly deliveries = new Counts<'local' | 'offline_buffer' | 'offline_pull'>('local', 'offline_buffer', 'offline_pull')
+  readonly deliveries = new Counts<DeliveryPath>('local', 'offline_buffer', 'offline_event', 'offline_pull')
   readonly acks = new Counts<'sent' | 'duplicate' | 'failed'>('sent', 'duplicate', 'failed')
   readonly ackFailures = new Counts<string>()
   readonly rateLimited = new Counts<RateLimitKind>('message_qps', 'tenant_connections', 'user_connections', 'handshake')
@@ -32,6 +32,8 @@ export class TenantMetrics {
     results.add(result)
   }
 }
+
+type DeliveryPath = 'local' | 'offline_buffer' | 'offline_event' | 'offline_pull'
 
 type RateLimitKind = 'message_qps' | 'tenant_connections' | 'user_connections' | 'handshake'
 

@@ -3,6 +3,9 @@ import type { OnlineRoutes } from './online-routes.js'
 
 const NOWHERE: readonly string[] = []
 
+/** What is found of a user of whom nothing is known: Redis did not answer. */
+export const UNKNOWN: readonly string[] = []
+
 interface Cached {
   members: readonly string[]
   /** -Infinity: not yet. */
@@ -50,7 +53,7 @@ export class RouteCache {
 
   /**
    * Keys of the other live members where the user has a device; at once where that is known. Never rejects: where Redis
-   * does not answer it is what was known last, however old.
+   * does not answer it is what was known last, however old, or `UNKNOWN`.
    */
   find (tenantId: string, userId: string): readonly string[] | Promise<readonly string[]> {
     const members = this.directory.members()
@@ -85,7 +88,8 @@ export class RouteCache {
       },
       () => {
         this.degraded++
-        return this.live(cached.members)
+        const members = this.live(cached.members)
+        return members.length === 0 ? UNKNOWN : members
       }
     ).finally(() => { cached.lookup = undefined })
     return cached.lookup

@@ -2,7 +2,7 @@ import type { Peers } from '../cluster/peers.js'
 import type { Connections } from '../connections/connections.js'
 import type { Handovers } from '../offline/handovers.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
-import type { RouteCache } from '../online-routes/route-cache.js'
+import { UNKNOWN, type RouteCache } from '../online-routes/route-cache.js'
 import type { Session } from '../session/session.js'
 import type { Delivery } from './delivery.js'
 import { toLocalDevices } from './local-devices.js'
@@ -12,10 +12,21 @@ import type { OfflineDelivery } from './offline-delivery.js'
 export interface DeliveryOutcome {
   /** A device took it. */
   delivered: number
+  /** Not connected; the tenant, which keeps such messages itself, was told by an event. */
+  notified: number
   /** Not connected; an offline buffer holds it. */
   buffered: number
   /** Not connected, and not kept either. */
   skipped: number
+}
+
+export function noOutcome (): DeliveryOutcome {
+  return { delivered: 0, notified: 0, buffered: 0, skipped: 0 }
+}
+
+/** Whether anybody has the message, or will get it. */
+export function isSent ({ delivered, notified, buffered }: DeliveryOutcome): boolean {
+  return delivered + notified + buffered > 0
 }
 
 export interface DispatchDeps {
@@ -33,7 +44,7 @@ const MAX_BATCH_LENGTH = 128 * 1024
 /** Users whose routes are looked up afresh at once. */
 const FRESH_CHUNK = 256
 
-/** A recipient with devices on other nodes. */
+/** A recipient who may have devices on other nodes. */
 interface Target {
   readonly userId: string
   /** Some device has it. */
@@ -58,10 +69,11 @@ interface Batch {
 /**
  * One message on its way to recipients who may be on any node: to the devices here; to each peer that has any,
  * once for all of them; once more, by fresh routes, for whom was not where they should have been; for whom is nowhere,
- * into the offline buffer of their home; and for whom is where no way leads, into the one here.
+ * to the tenant by an event, or into the offline buffer of their home; and for whom is where no way leads, into the one
+ * here.
  */
 export class Dispatch {
-  readonly outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+  readonly outcome = noOutcome()
   private readonly batches = new Map<string, Batch>()
   private answers: Array<Promise<void>> = []
   private offline: string[] = []
@@ -83,7 +95,8 @@ export class Dispatch {
     const found = userIds.map(userId => this.deps.cache.find(tenantId, userId))
     for (let i = 0; i < userIds.length; i++) {
       const routes = found[i]
-      this.place(userIds[i], routes instanceof Promise ? await routes : routes)
+      const isFresh = routes instanceof Promise
+      this.place(userIds[i], isFresh ? await routes : routes, isFresh)
     }
   }
 
@@ -95,27 +108,48 @@ export class Dispatch {
       this.again = []
       for (let i = 0; i < again.length; i += FRESH_CHUNK) await this.tryAgain(again.slice(i, i + FRESH_CHUNK))
       await this.collectAnswers()
-      for (const target of this.again) if (!target.isReached) this.giveUp(target)
+      for (const target of this.again) if (!target.isReached) this.giveUp(target, !target.isCutOff)
     }
     await this.keep()
     return this.outcome
   }
 
-  private place (userId: string, members: readonly string[]): void {
-    const { connections, buffer, handovers } = this.deps
-    const { tenantId } = this.from
-    const devices = toLocalDevices(connections, this.delivery, userId, members.length > 0)
+  /** @param isFresh whether the routes have just been looked up */
+  private place (userId: string, members: readonly string[], isFresh: boolean): void {
+    const { from, delivery, deps: { connections, offline } } = this
+    const devices = toLocalDevices(connections, delivery, userId, members.length > 0)
     if (devices > 0) this.outcome.delivered++
-    else if (buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)) {
-      // What waits here for this user goes first, and this behind it.
-      this.cutOff.push(userId)
-      return
+    const target = { userId, isReached: devices > 0, isMoved: false, isCutOff: false, open: 0, tried: [] }
+    if (members.length > 0) {
+      this.sendInTurn(target, members)
+    } else if (devices === 0) {
+      // The tenant must not be told that somebody is away who has just connected elsewhere.
+      if (!isFresh && offline.announces(from, userId)) this.again.push(target)
+      else this.giveUp(target, members !== UNKNOWN)
     }
-    if (members.length === 0) {
-      if (devices === 0) this.offline.push(userId)
-      return
+  }
+
+  /** @param isAway whether it is known that the user is connected nowhere */
+  private giveUp ({ userId, isCutOff }: Target, isAway: boolean): void {
+    const { from, delivery, deps: { cache, offline } } = this
+    if (isAway && offline.announce(from, delivery, userId)) {
+      this.outcome.notified++
+      // Whoever has connected by now is found by the next message.
+      cache.forget(from.tenantId, userId)
+    } else {
+      (isCutOff || this.isBehind(userId) ? this.cutOff : this.offline).push(userId)
     }
-    this.send({ userId, isReached: devices > 0, isMoved: false, isCutOff: false, open: 0, tried: [] }, members)
+  }
+
+  /** What waits here for this user goes first, and this behind it. */
+  private isBehind (userId: string): boolean {
+    const { from: { tenantId }, deps: { buffer, handovers } } = this
+    return buffer.holdsFor(tenantId, userId) || handovers.isMoving(tenantId, userId)
+  }
+
+  private sendInTurn (target: Target, members: readonly string[]): void {
+    if (!target.isReached && this.isBehind(target.userId)) this.cutOff.push(target.userId)
+    else this.send(target, members)
   }
 
   private send (target: Target, members: readonly string[]): void {
@@ -171,13 +205,16 @@ export class Dispatch {
       const isHereNow = !target.isReached && toLocalDevices(connections, this.delivery, target.userId, false) > 0
       if (isHereNow) this.reached(target)
       target.isMoved = false
-      if (members.length > 0) this.send(target, members)
-      else if (!target.isReached) this.giveUp(target)
+      if (members.length === 0) {
+        // Where a peer does not answer, its users are not away as long as they have a route to it.
+        const isAway = target.isCutOff ? found[i].length === 0 : true
+        if (!target.isReached) this.giveUp(target, isAway && found[i] !== UNKNOWN)
+      } else if (target.tried.length === 0) {
+        this.sendInTurn(target, members)
+      } else {
+        this.send(target, members)
+      }
     }
-  }
-
-  private giveUp ({ userId, isCutOff }: Target): void {
-    (isCutOff ? this.cutOff : this.offline).push(userId)
   }
 
   private async keep (): Promise<void> {

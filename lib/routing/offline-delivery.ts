@@ -7,18 +7,38 @@ import type { OfflineIndex } from '../offline/offline-index.js'
 import { withinMs } from '../timing/within-ms.js'
 import type { Session } from '../session/session.js'
 import type { Delivery } from './delivery.js'
+import type { OfflineEvents } from './offline-events.js'
 
-/** Keeps messages for users who are not connected, each in the buffer of the user's home node. */
+/**
+ * Sees to messages for users who are not connected: announces them to a tenant that keeps them itself, keeps all others
+ * in the buffer of the user's home node.
+ */
 export class OfflineDelivery {
   constructor (private readonly deps: {
     directory: Pick<NodeDirectory, 'members' | 'self'>
     peers: Pick<Peers, 'hold'>
+    events: OfflineEvents
     buffer: OfflineBuffer
     index: Pick<OfflineIndex, 'settle'>
     /** Milliseconds a message waits for its recipient to be found elsewhere. */
     settleMs: number
     now: () => number
   }) {}
+
+  /**
+   * Whether the user's messages are announced rather than kept. A note to oneself is not: its sender is connected, only
+   * the other devices are not.
+   */
+  announces (from: Session, userId: string): boolean {
+    return from.settings.offlineUseHookPull && userId !== from.userId
+  }
+
+  /** Announces the message for one user. False: it is to be kept, because it cannot or need not be announced. */
+  announce (from: Session, delivery: Delivery, userId: string): boolean {
+    if (!this.announces(from, userId) || !this.deps.events.offlineMessage(from, delivery, userId)) return false
+    from.metrics.deliveries.add('offline_event')
+    return true
+  }
 
   /** Keeps the message for one user here, where there is no other node. Whether it is kept. */
   keepAlone (from: Session, delivery: Delivery, userId: string): boolean {

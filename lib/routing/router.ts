@@ -3,7 +3,7 @@ import type { NodeDirectory } from '../node-directory/node-directory.js'
 import type { Message } from '../protocol/message.js'
 import type { Session } from '../session/session.js'
 import { Delivery } from './delivery.js'
-import { Dispatch, type DeliveryOutcome, type DispatchDeps } from './dispatch.js'
+import { Dispatch, isSent, noOutcome, type DeliveryOutcome, type DispatchDeps } from './dispatch.js'
 import type { FanOut } from './fan-out.js'
 import { toLocalDevices } from './local-devices.js'
 import type { Sequence } from './sequence.js'
@@ -72,7 +72,7 @@ export class Router {
   }
 
   private toUserHere (from: Session, delivery: Delivery): DeliveryOutcome {
-    const outcome: DeliveryOutcome = { delivered: 0, buffered: 0, skipped: 0 }
+    const outcome = noOutcome()
     const { toUserId } = delivery.message
     this.reachHere(from, delivery, toUserId, outcome, 1)
     if (toUserId !== from.userId && isSent(outcome) && from.settings.syncSenderDevices) {
@@ -88,6 +88,8 @@ export class Router {
     const { connections, offline } = this.deps
     if (toLocalDevices(connections, delivery, userId, false) > 0) {
       outcome.delivered++
+    } else if (offline.announce(from, delivery, userId)) {
+      outcome.notified++
     } else if (outcome.buffered < maxBuffered && offline.keepAlone(from, delivery, userId)) {
       outcome.buffered++
     } else {
@@ -128,8 +130,4 @@ export class Router {
     // Their order is that of sending; nobody waits for the answer, which changes nothing.
     for (const member of members) peers.deliver(member, delivery, [from.userId], shared)
   }
-}
-
-function isSent ({ delivered, buffered }: DeliveryOutcome): boolean {
-  return delivered + buffered > 0
 }

@@ -9,7 +9,7 @@ import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
 import { AckReason } from '../protocol/server-errors.js'
 import type { RateLimit } from '../rate-limit/rate-limit.js'
-import type { DeliveryOutcome } from '../routing/dispatch.js'
+import { isSent, type DeliveryOutcome } from '../routing/dispatch.js'
 import type { FanOut } from '../routing/fan-out.js'
 import type { Router } from '../routing/router.js'
 import type { Turn } from './conversation-turns.js'
@@ -27,8 +27,8 @@ const ALLOWED: Verdict = { allowed: true }
 
 /**
  * The way of a message: validate, limit, reserve its id, ask the check hook and the members hook side by side, deliver
- * in the conversation's order, ack, remember or release the id, and tell the tenant. Every message accepted gets exactly
- * one ack.
+ * in the conversation's order, ack, remember or release the id, and tell the tenant. Every message accepted gets
+ * exactly one ack.
  */
 export class MessagePipeline {
   constructor (private readonly deps: {
@@ -203,13 +203,12 @@ export class MessagePipeline {
 
   private answer (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
     const { dedup } = this.deps
-    const { delivered, buffered, skipped } = outcome
-    if (delivered + buffered > 0) {
+    if (isSent(outcome)) {
       dedup.commit(reserved)
       return this.sent(session, message, '', outcome)
     }
     // A group whose only member is the sender has nobody to deliver to.
-    const reason = skipped > 0 ? AckReason.DELIVERY_FAILED : AckReason.MEMBERS_EMPTY
+    const reason = outcome.skipped > 0 ? AckReason.DELIVERY_FAILED : AckReason.MEMBERS_EMPTY
     dedup.release(reserved, reason)
     this.fail(session, message, reason, outcome)
   }
@@ -238,7 +237,7 @@ export class MessagePipeline {
       timestampMs: this.deps.now(),
       reason,
       partialDelivery: status === AckStatus.SENT && outcome !== undefined && outcome.skipped > 0,
-      offlineNotifiedUsers: 0,
+      offlineNotifiedUsers: outcome?.notified ?? 0,
       offlineBufferedUsers: outcome?.buffered ?? 0,
       offlineSkippedUsers: outcome?.skipped ?? 0,
     }
@@ -246,6 +245,6 @@ export class MessagePipeline {
 }
 
 /** A group whose only member is the sender has nobody to deliver to. */
-function isAttempted ({ delivered, buffered, skipped }: DeliveryOutcome): boolean {
-  return delivered + buffered + skipped > 0
+function isAttempted (outcome: DeliveryOutcome): boolean {
+  return isSent(outcome) || outcome.skipped > 0
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RouteCache } from '../../lib/online-routes/route-cache.js'
+import { RouteCache, UNKNOWN } from '../../lib/online-routes/route-cache.js'
 import type { Member } from '../../lib/node-directory/node-directory.js'
 
 const [T, U] = ['acme', 'alice']
@@ -135,6 +135,7 @@ t.test('where Redis does not answer it is what was known, however old, and that 
   const unknown = cache.find(T, 'bob')
   lookups.forEach(({ fail }) => fail())
   t.same([await known, await unknown], [['b#1'], []])
+  t.equal(await unknown, UNKNOWN, 'which is not the same as nowhere')
   t.equal(cache.degraded, 2)
   t.same(await learn(['b#1'], 'bob'), ['b#1'], 'it is tried again each time')
   t.same(await learn([]), [])

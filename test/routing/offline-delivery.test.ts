@@ -14,7 +14,10 @@ import { setup as setupBuffer } from '../offline/buffer.js'
 const TTL_SECONDS = 60
 
 /** Node 1 of three, and alice who sends. */
-function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { settleMs?: number } = {}) {
+function setup (
+  { settleMs = 10_000, offlineUseHookPull = false, ...limits }:
+    Partial<OfflineLimits> & { settleMs?: number, offlineUseHookPull?: boolean } = {}
+) {
   const self = aMember('node-1', 'http://node-1:8081')
   const directory = new TestDirectory(self)
   const members = [self, aMember('node-2', 'http://node-2:8081'), aMember('node-3', 'http://node-3:8081')]
@@ -25,9 +28,12 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
   const takes = new Map<string, number | undefined>()
   const settling = new Map<string, Promise<void>>()
   const settled: string[] = []
+  /** Who was announced, and whether there is room for more. */
+  const announced: string[] = []
+  const queue = { isFull: false }
   const metrics = new TenantMetrics()
   const from = {
-    tenantId: 't1', userId: 'alice', deviceId: 'd1', metrics, settings: { offlineBufferTtlSeconds: TTL_SECONDS },
+    tenantId: 't1', userId: 'alice', deviceId: 'd1', metrics, settings: { offlineBufferTtlSeconds: TTL_SECONDS, offlineUseHookPull },
   } as unknown as Session
   const offline = new OfflineDelivery({
     directory,
@@ -36,6 +42,9 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
         given.push({ member, entries })
         return takes.has(member) ? takes.get(member) : entries.length
       },
+    },
+    events: {
+      offlineMessage: (_from, _delivery, userId) => !queue.isFull && announced.push(userId) > 0,
     },
     buffer,
     index: {
@@ -52,7 +61,9 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
     .filter(userId => homeOf(members, 't1', userId) === member)
     .slice(0, count)
   const delivery = new Delivery(aMessage(), 1)
-  return { offline, from, delivery, buffer, clock, members, usersOf, given, takes, settling, settled, metrics }
+  return {
+    offline, from, delivery, buffer, clock, members, usersOf, given, takes, settling, settled, announced, queue, metrics
+  }
 }
 
 t.test('a message is kept for each user at home, with one call for each home', async t => {
@@ -93,6 +104,7 @@ t.test('where no member is known it is kept here', async t => {
   const offline = new OfflineDelivery({
     directory: new TestDirectory(self),
     peers: { hold: async () => t.fail('nobody to ask') as unknown as undefined },
+    events: { offlineMessage: () => false },
     buffer,
     index: { settle: () => undefined },
     settleMs: 10_000,
@@ -142,4 +154,30 @@ t.test('a note to oneself is never for the device that it came from', async t =>
   t.equal(offline.keepAlone(from, note, 'alice'), true)
   t.equal(buffer.peek('t1', 'alice', 'd1', () => false), undefined)
   t.equal(buffer.peek('t1', 'alice', 'd2', () => false)?.delivery, note)
+})
+
+t.test('only a tenant that keeps offline messages itself has them announced', async t => {
+  const { offline, from, delivery, announced, metrics } = setup()
+  t.equal(offline.announces(from, 'bob'), false)
+  t.equal(offline.announce(from, delivery, 'bob'), false)
+  const pulls = setup({ offlineUseHookPull: true })
+  t.equal(pulls.offline.announces(pulls.from, 'bob'), true)
+  t.equal(pulls.offline.announce(pulls.from, delivery, 'bob'), true)
+  t.strictSame([announced, pulls.announced], [[], ['bob']])
+  const counted = ({ deliveries }: TenantMetrics): number | undefined => new Map(deliveries.entries()).get('offline_event')
+  t.strictSame([metrics, pulls.metrics].map(counted), [0, 1])
+})
+
+t.test('what finds no room among the events is not announced, and not counted', async t => {
+  const { offline, from, delivery, queue, metrics } = setup({ offlineUseHookPull: true })
+  queue.isFull = true
+  t.equal(offline.announce(from, delivery, 'bob'), false)
+  t.equal(new Map(metrics.deliveries.entries()).get('offline_event'), 0)
+})
+
+t.test('a note to oneself is never announced: whoever wrote it is connected', async t => {
+  const { offline, from, announced } = setup({ offlineUseHookPull: true })
+  t.equal(offline.announces(from, 'alice'), false)
+  t.equal(offline.announce(from, new Delivery(aMessage({ toUserId: 'alice' }), 1), 'alice'), false)
+  t.strictSame(announced, [])
 })
