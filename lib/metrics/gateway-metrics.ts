@@ -63,8 +63,22 @@ export class GatewayMetrics {
       (m, emit) => emit({}, m.offlineSkipped))
     this.perTenant('counter', 'offline_lost_total', 'Offline messages that ended with a node that died', [],
       (m, emit) => emit({}, m.offlineLost))
+    this.perTenant('counter', 'offline_pull_problems_total', 'Pulls of offline messages that did not go as they should', ['kind'],
+      (m, emit) => each(m.pullProblems, kind => ({ kind }), emit))
     this.perTenant('counter', 'outbound_overflows_total', 'Connections closed as slow consumers', [],
       (m, emit) => emit({}, m.outboundOverflows))
+    this.perTenant('counter', 'events_published_total', "Events in their tenant's topic", [],
+      (m, emit) => emit({}, m.eventsPublished))
+    this.perTenant('counter', 'events_dead_lettered_total', "Events in their tenant's dead letter topic", [],
+      (m, emit) => emit({}, m.eventsDeadLettered))
+    this.perTenant('counter', 'events_retried_total', 'Failed attempts after which an event goes to the same topic again',
+      [], (m, emit) => emit({}, m.eventsRetried))
+    this.perTenant('counter', 'events_dropped_total', 'Events that nobody will learn of', ['reason'],
+      (m, emit) => each(m.eventsDropped, reason => ({ reason }), emit))
+    this.perTenant('gauge', 'events_pending', 'Events waiting to be published, those on their way included', [],
+      (m, emit) => emit({}, m.eventsPending))
+    this.perTenant('gauge', 'events_pending_bytes', 'Their bytes, as the limits count them', [],
+      (m, emit) => emit({}, m.eventsPendingBytes))
 
     this.hookCallSeconds = new Histogram({
       name: 'mics_hook_call_duration_seconds',

@@ -24,7 +24,14 @@ export class TenantMetrics {
 
   offlineSkipped = 0
   offlineLost = 0
+  readonly pullProblems = new Counts<string>()
   outboundOverflows = 0
+  eventsPublished = 0
+  eventsDeadLettered = 0
+  eventsRetried = 0
+  readonly eventsDropped = new Counts<EventDrop>('queue_full', 'node_full', 'refused', 'shutdown', 'tenant_removed')
+  eventsPending = 0
+  eventsPendingBytes = 0
 
   hookCall (operation: string, result: string): void {
     let results = this.hookCalls.get(operation)
@@ -38,6 +45,8 @@ type DeliveryPath = 'local' | 'offline_buffer' | 'offline_event' | 'offline_pull
 type RateLimitKind = 'message_qps' | 'tenant_connections' | 'user_connections' | 'handshake'
 
 export type OfflineEviction = 'user_limit' | 'tenant_limit' | 'node_limit' | 'expired' | 'tenant_removed'
+
+export type EventDrop = 'queue_full' | 'node_full' | 'refused' | 'shutdown' | 'tenant_removed'
 
 /** Counts by a label value from a small fixed set. */
 export class Counts<K> {

@@ -1,0 +1,72 @@
+/** Calls `run` once after so many milliseconds; what it returns prevents that. */
+export type StartTimer = (ms: number, run: () => void) => () => void
+
+export const startTimer: StartTimer = (ms, run) => {
+  const timer = setTimeout(run, ms).unref()
+  return () => clearTimeout(timer)
+}
+
+interface Sleeper {
+  at: number
+  wake: () => void
+}
+
+/** Who waits for a time, each for one; thousands of them with one timer. */
+export class Sleepers {
+  private readonly sleepers = new Map<object, Sleeper>()
+  private timer?: { at: number, cancel: () => void }
+
+  /** @param now milliseconds that only go forward */
+  constructor (private readonly now: () => number, private readonly startTimer: StartTimer) {}
+
+  get size (): number {
+    return this.sleepers.size
+  }
+
+  /** Calls `wake` at a time, instead of what was said before for the same. */
+  sleep (who: object, at: number, wake: () => void): void {
+    this.sleepers.set(who, { at, wake })
+    this.setTimer(at)
+  }
+
+  /** Nothing is to be called any more. */
+  forget (who: object): void {
+    this.sleepers.delete(who)
+  }
+
+  /** Wakes all now. */
+  wakeAll (): void {
+    this.wakeUntil(Infinity)
+  }
+
+  close (): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    this.sleepers.clear()
+  }
+
+  private setTimer (at: number): void {
+    if (this.timer !== undefined && this.timer.at <= at) return
+    this.timer?.cancel()
+    const cancel = this.startTimer(Math.max(Math.ceil(at - this.now()), 0), () => {
+      this.timer = undefined
+      this.wakeUntil(this.now())
+    })
+    this.timer = { at, cancel }
+  }
+
+  private wakeUntil (time: number): void {
+    let nextAt = Infinity
+    const due: Sleeper[] = []
+    for (const [who, sleeper] of this.sleepers) {
+      if (sleeper.at > time) {
+        nextAt = Math.min(nextAt, sleeper.at)
+      } else {
+        this.sleepers.delete(who)
+        due.push(sleeper)
+      }
+    }
+    if (nextAt < Infinity) this.setTimer(nextAt)
+    for (const { wake } of due) wake()
+  }
+}
