@@ -1,0 +1,288 @@
+import { EventEmitter } from 'node:events'
+import type { GatewayConfig } from '../../config/gateway-config.js'
+import { PublishError, type EventRecord, type EventTransport, type PublishFault } from '../event-transport.js'
+import { clientSettings, producerSettings, topicMaxBytes, type KafkaProducerConfig } from './client-settings.js'
+import { FailedLines, lineOf } from './failed-lines.js'
+import type { KafkaClient, KafkaError } from './kafka-client.js'
+import { loadKafkaClient } from './load-client.js'
+import { ProducerLink } from './producer-link.js'
+import { errorNames, faultOf, type Fault } from './publish-faults.js'
+import { RecordsOnTheWay } from './records-on-the-way.js'
+import { TopicCreation, TopicCreationError } from './topic-creation.js'
+import { TopicLooks } from './topic-looks.js'
+
+export type KafkaTransportConfig = KafkaProducerConfig &
+  Pick<GatewayConfig, 'kafkaCreateTopics' | 'kafkaTopicPartitions' | 'kafkaTopicReplicationFactor'>
+
+export interface KafkaTransportEvents {
+  /** Kafka answers: the first time, or again. */
+  up: []
+  /** Kafka does not answer. Once, until it is up again. The problem may be empty. */
+  down: [problem: string]
+  /** A record was stored, so long after it was handed over. */
+  stored: [ms: number]
+}
+
+type Done = (error?: PublishError) => void
+
+interface Sending {
+  readonly record: EventRecord
+  readonly done: Done
+  /** Milliseconds of `performance.now()`. */
+  readonly sentAt: number
+}
+
+/** Milliseconds between two looks whether Kafka is back. */
+const PROBE_INTERVAL_MS = 2000
+
+/**
+ * Events to Kafka, by librdkafka's idempotent producer: a record counts as stored when all replicas in sync have it,
+ * and the producer's own retries neither double nor reorder it.
+ *
+ * A record that failed may be stored all the same, where the answer was lost. Two cases are left in which records of
+ * one topic and key end up in another order than they were sent in, both after a fault of `topic` or `cluster` in the
+ * middle of a batch; in both, all that is published again comes in its order behind, so that the last copy of each is
+ * in order:
+ * - The first of them times out and the next, milliseconds younger, is stored before its own time is up. It is
+ *   reported as failed, for its sender to publish both again.
+ * - A request that got no answer in time reaches the broker after all, behind the retry of its records.
+ */
+export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> implements EventTransport {
+  private readonly names: ReadonlyMap<number, string>
+  private readonly link: ProducerLink
+  private readonly looks: TopicLooks
+  private readonly creation: TopicCreation | undefined
+  private readonly onTheWay = new RecordsOnTheWay<Sending>()
+  /** Records that wait until their topic is there. */
+  private readonly held = new Map<string, Sending[]>()
+  private readonly failedLines = new FailedLines<Promise<PublishError>>()
+  /** Topics and keys of which a record was refused in this turn of the event loop. */
+  private readonly refusedLines = new Map<string, PublishError>()
+  /** What is to be told at the end of this turn. */
+  private refused: Array<[Sending, PublishError]> = []
+  private heldCount = 0
+  private state: 'unknown' | 'up' | 'down' = 'unknown'
+  private probing: NodeJS.Timeout | undefined
+  private isClosed = false
+  private storedCount = 0
+  private storedByteCount = 0
+  private readonly failedCounts: Record<PublishFault, number> = { event: 0, topic: 0, cluster: 0 }
+
+  private constructor (client: KafkaClient, config: KafkaTransportConfig) {
+    super()
+    this.names = errorNames(client)
+    this.link = new ProducerLink(client, producerSettings(config))
+    this.looks = new TopicLooks(
+      async topic => await this.link.ask(topic),
+      answered => answered ? this.answers() : this.doesNotAnswer()
+    )
+    if (config.kafkaCreateTopics) {
+      this.creation = new TopicCreation(client, clientSettings(config), {
+        partitions: config.kafkaTopicPartitions,
+        replicationFactor: config.kafkaTopicReplicationFactor,
+        maxBytes: topicMaxBytes(config),
+      }, this.looks, code => this.nameOf(code))
+    }
+    this.link.on('report', (error, id) => this.reported(error, id))
+    this.link.on('trouble', () => { this.looks.lookAgain('') })
+    this.link.on('lost', () => this.giveUp('_FATAL', 'the Kafka producer became unusable, and is replaced'))
+  }
+
+  /**
+   * Opens one. Kafka need not answer: it is connected to as soon as it does.
+   * @param loadClient as `loadKafkaClient` does it; another one in tests
+   * @throws {KafkaClientError} when the client is not installed, or cannot be loaded.
+   * @throws {KafkaSettingsError} when it cannot be used as it is configured, such as with an unreadable CA file.
+   */
+  static async open (config: KafkaTransportConfig, loadClient = loadKafkaClient): Promise<KafkaEventTransport> {
+    const transport = new KafkaEventTransport(await loadClient(), config)
+    await transport.link.open()
+    transport.looks.look('')
+    return transport
+  }
+
+  /** Whether Kafka answered last. */
+  get isUp (): boolean {
+    return this.state === 'up'
+  }
+
+  /** Records that are neither stored nor failed. */
+  get inFlight (): number {
+    return this.onTheWay.size + this.heldCount
+  }
+
+  /** Records stored. */
+  get stored (): number {
+    return this.storedCount
+  }
+
+  /** Bytes of their values. */
+  get storedBytes (): number {
+    return this.storedByteCount
+  }
+
+  /** Records that failed, by what is at fault. */
+  get failed (): Readonly<Record<PublishFault, number>> {
+    return this.failedCounts
+  }
+
+  send (record: EventRecord, done: Done): void {
+    const sending = { record, done, sentAt: performance.now() }
+    if (this.creation === undefined || this.creation.has(record.topic)) this.produce(sending)
+    else this.hold(sending, this.creation)
+  }
+
+  async close (): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    clearInterval(this.probing)
+    this.giveUp('_DESTROY', 'the connection to Kafka was closed')
+    await this.link.close()
+  }
+
+  private produce (sending: Sending): void {
+    const { record } = sending
+    const { topic, key, value, headers } = record
+    if (this.refusedLines.size > 0) {
+      const error = this.refusedLines.get(lineOf(record))
+      if (error !== undefined) return this.refuse(sending, error)
+    }
+    const { producer } = this.link
+    if (producer === undefined) {
+      return this.refuse(sending, new PublishError('cluster', '_STATE', 'there is no Kafka producer just now'))
+    }
+    const id = this.onTheWay.add(sending)
+    try {
+      producer.produce(topic, null, value, key, null, id, headers.map(([name, text]) => ({ [name]: text })))
+    } catch (error) {
+      this.onTheWay.take(id)
+      const reason = this.nameOf((error as KafkaError).code)
+      this.refuse(sending, this.publishError(reason, topic, (error as Error).message))
+      this.noteReason(reason, topic)
+    }
+  }
+
+  /** Fails a record that the client did not take: later, and with it those behind it that come in this turn. */
+  private refuse (sending: Sending, error: PublishError): void {
+    if (this.refused.length === 0) setImmediate(() => this.tellRefused())
+    this.refused.push([sending, error])
+    if (error.fault !== 'event') this.refusedLines.set(lineOf(sending.record), error)
+  }
+
+  private tellRefused (): void {
+    const refused = this.refused
+    this.refused = []
+    this.refusedLines.clear()
+    for (const [sending, error] of refused) this.fail(sending, error)
+  }
+
+  private reported (error: KafkaError | null, id: number): void {
+    const sending = this.onTheWay.take(id)
+    // It was given up.
+    if (sending === undefined) return
+    const failed = this.failedLines.size > 0 ? this.failedLines.errorFor(lineOf(sending.record), id) : undefined
+    if (error !== null) this.failedReport(sending, id, error)
+    else if (failed !== undefined) failed.then(reason => this.fail(sending, reason))
+    else this.succeed(sending)
+    if (this.failedLines.size > 0) this.failedLines.forget(this.onTheWay.oldestId)
+  }
+
+  private failedReport (sending: Sending, id: number, { code, message }: KafkaError): void {
+    const { topic } = sending.record
+    const reason = this.nameOf(code)
+    const fault = faultOf(reason)
+    if (fault === 'event') return this.fail(sending, new PublishError('event', reason, `${topic}: ${message}`))
+    const error = this.clearedUp(fault, reason, topic, message)
+    this.failedLines.add(lineOf(sending.record), id, this.onTheWay.latestId, error)
+    error.then(cleared => this.fail(sending, cleared))
+    this.noteReason(reason, topic)
+  }
+
+  /** A record that timed out is a fault of its topic where Kafka answers. */
+  private async clearedUp (fault: Fault, reason: string, topic: string, message: string): Promise<PublishError> {
+    if (fault === 'unclear') fault = await this.looks.look(topic) === 'silent' ? 'cluster' : 'topic'
+    return new PublishError(fault, reason, `${topic}: ${message}`)
+  }
+
+  private noteReason (reason: string, topic: string): void {
+    if (reason === '_FATAL') this.link.replace()
+    if (reason !== '_UNKNOWN_TOPIC' && reason !== 'UNKNOWN_TOPIC_OR_PART') return
+    this.creation?.forget(topic)
+    // The producer asks for a topic that it takes for missing only every five minutes; being asked, it sees it again.
+    this.looks.look(topic)
+  }
+
+  private publishError (reason: string, topic: string, message: string): PublishError {
+    const fault = faultOf(reason)
+    return new PublishError(fault === 'unclear' ? 'cluster' : fault, reason, `${topic}: ${message}`)
+  }
+
+  private hold (sending: Sending, creation: TopicCreation): void {
+    const { topic } = sending.record
+    const held = this.held.get(topic)
+    this.heldCount++
+    if (held !== undefined) {
+      held.push(sending)
+      return
+    }
+    this.held.set(topic, [sending])
+    creation.prepare(topic).then(() => this.release(topic), error => this.release(topic, error))
+  }
+
+  private release (topic: string, error?: TopicCreationError): void {
+    const held = this.takeHeld(topic)
+    if (error === undefined) {
+      for (const sending of held) this.produce(sending)
+    } else {
+      // That its creation was refused is no fault of an event, whatever the reason.
+      const fault = faultOf(error.reason) === 'cluster' ? 'cluster' : 'topic'
+      for (const sending of held) this.fail(sending, new PublishError(fault, error.reason, error.message))
+    }
+  }
+
+  private takeHeld (topic: string): Sending[] {
+    const held = this.held.get(topic) ?? []
+    this.held.delete(topic)
+    this.heldCount -= held.length
+    return held
+  }
+
+  private giveUp (reason: string, message: string): void {
+    const held = [...this.held.keys()].flatMap(topic => this.takeHeld(topic))
+    for (const sending of [...this.onTheWay.takeAll(), ...held]) {
+      this.refuse(sending, new PublishError('cluster', reason, message))
+    }
+    this.failedLines.forget(this.onTheWay.oldestId)
+  }
+
+  private succeed ({ record, done, sentAt }: Sending): void {
+    this.storedCount++
+    this.storedByteCount += record.value.length
+    this.answers()
+    this.emit('stored', performance.now() - sentAt)
+    done()
+  }
+
+  private fail ({ done }: Sending, error: PublishError): void {
+    this.failedCounts[error.fault]++
+    done(error)
+  }
+
+  private answers (): void {
+    if (this.state === 'up' || this.isClosed) return
+    this.state = 'up'
+    clearInterval(this.probing)
+    this.emit('up')
+  }
+
+  private doesNotAnswer (): void {
+    if (this.state === 'down' || this.isClosed) return
+    this.state = 'down'
+    this.probing = setInterval(() => { this.looks.look('') }, PROBE_INTERVAL_MS).unref()
+    this.emit('down', this.link.lastProblem)
+  }
+
+  private nameOf (code: number): string {
+    return this.names.get(code) ?? String(code)
+  }
+}

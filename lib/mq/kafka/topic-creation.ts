@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ClientSettings, KafkaClient, KafkaError, NewTopic } from './kafka-client.js'
+import type { TopicLooks } from './topic-looks.js'
+
+/** Milliseconds for the cluster to create a topic. */
+const CREATE_TIMEOUT_MS = 5000
+
+/** Milliseconds for brokers to know a topic that the cluster has created. */
+const SPREAD_TIMEOUT_MS = 5000
+
+const SPREAD_INTERVAL_MS = 50
+
+/** Topics remembered as present; beyond it they are looked up anew. */
+const MAX_PRESENT = 20_000
+
+/** How topics are created; 0: as the brokers do by default. */
+export interface TopicShape {
+  partitions: number
+  replicationFactor: number
+  /** `max.message.bytes`. */
+  maxBytes: number
+}
+
+/** A topic is not there and could not be created. `reason` is the name of Kafka's error. */
+export class TopicCreationError extends Error {
+  constructor (readonly reason: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'TopicCreationError'
+  }
+}
+
+/** Creates topics that do not exist, one after another. */
+export class TopicCreation {
+  private readonly present = new Set<string>()
+  private readonly preparing = new Map<string, Promise<void>>()
+  private turn: Promise<unknown> = Promise.resolve()
+
+  constructor (
+    private readonly client: Pick<KafkaClient, 'AdminClient'>,
+    private readonly settings: ClientSettings,
+    private readonly shape: TopicShape,
+    private readonly looks: TopicLooks,
+    private readonly nameOf: (code: number) => string
+  ) {}
+
+  /** Whether a topic is known to be there. */
+  has (topic: string): boolean {
+    return this.present.has(topic)
+  }
+
+  /** It is missing after all. */
+  forget (topic: string): void {
+    this.present.delete(topic)
+  }
+
+  /**
+   * Creates the topic where it is missing. Resolves when the brokers know it.
+   * @throws {TopicCreationError} when it is missing and cannot be created, or Kafka does not answer (`_TIMED_OUT`).
+   */
+  async prepare (topic: string): Promise<void> {
+    let preparation = this.preparing.get(topic)
+    if (preparation === undefined) {
+      preparation = this.prepareNow(topic).finally(() => this.preparing.delete(topic))
+      this.preparing.set(topic, preparation)
+    }
+    await preparation
+  }
+
+  private async prepareNow (topic: string): Promise<void> {
+    const state = await this.looks.look(topic)
+    if (state === 'silent') throw new TopicCreationError('_TIMED_OUT', 'Kafka does not answer')
+    if (state === 'absent') {
+      const creation = this.turn.then(async () => await this.create(topic))
+      this.turn = creation.catch(() => { /* who waits for this one hears of it */ })
+      await creation
+      await this.spread(topic)
+    }
+    if (this.present.size >= MAX_PRESENT) this.present.clear()
+    this.present.add(topic)
+  }
+
+  private async create (topic: string): Promise<void> {
+    const { partitions, replicationFactor, maxBytes } = this.shape
+    const asked: NewTopic = {
+      topic,
+      num_partitions: partitions === 0 ? -1 : partitions,
+      replication_factor: replicationFactor === 0 ? -1 : replicationFactor,
+      config: { 'max.message.bytes': String(maxBytes) },
+    }
+    // A client of its own, for the moment: one that shares the producer's (createFrom) copies a lock of it, and hangs
+    // for ever where that was held just then. Making and ending one takes two milliseconds.
+    const admin = this.client.AdminClient.create(this.settings)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        admin.createTopic(asked, CREATE_TIMEOUT_MS, error => {
+          if (error === undefined || this.nameOf(error.code) === 'TOPIC_ALREADY_EXISTS') resolve()
+          else reject(error)
+        })
+      })
+    } catch (error) {
+      const reason = this.nameOf((error as KafkaError).code)
+      throw new TopicCreationError(reason, `the topic ${topic} does not exist, and creating it failed: ${(error as Error).message}`, { cause: error })
+    } finally {
+      admin.disconnect()
+    }
+  }
+
+  private async spread (topic: string): Promise<void> {
+    const deadline = performance.now() + SPREAD_TIMEOUT_MS
+    while (await this.looks.lookAgain(topic) === 'absent') {
+      if (performance.now() > deadline) {
+        throw new TopicCreationError('UNKNOWN_TOPIC_OR_PART', `the topic ${topic} was created, and the brokers do not know it yet`)
+      }
+      await delay(SPREAD_INTERVAL_MS, undefined, { ref: false })
+    }
+  }
+}
