@@ -1,4 +1,7 @@
 import { ConfigError } from '../lib/config/config-error.js'
+import { KafkaSettingsError } from '../lib/mq/kafka/client-settings.js'
+import { KafkaClientError } from '../lib/mq/kafka/load-client.js'
+import { KafkaUnreachableError, TopicReadError } from '../lib/mq/kafka/reader-errors.js'
 import { RedisUnreachableError } from '../lib/redis/redis-errors.js'
 import { TenantsFileError } from '../lib/tenants/tenants-file.js'
 
@@ -14,6 +17,11 @@ export class CommandError extends Error {
     this.name = 'CommandError'
   }
 }
+
+/** Their messages say what to do; a stack trace would say nothing more. */
+const ownErrors = [
+  CommandError, KafkaClientError, KafkaSettingsError, KafkaUnreachableError, RedisUnreachableError, TopicReadError,
+]
 
 /** What the address to listen on is set with, for messages. */
 export interface ListenSettings {
@@ -49,7 +57,7 @@ export function describeFailure (
     ].join('\n')
     return { text, exitCode: exitConfiguration }
   }
-  if (error instanceof CommandError || error instanceof RedisUnreachableError) {
+  if (error instanceof Error && ownErrors.some(type => error instanceof type)) {
     return { text: error.message, exitCode: exitFailure }
   }
   const listening = listenProblem(error, settings)

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { configCommand } from './config-check.js'
 import { devCommand } from './dev.js'
+import { eventsCommand } from './events.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
 import { version } from './version.js'
@@ -19,12 +20,14 @@ const program = new Command('mics')
   .addCommand(startCommand())
   .addCommand(configCommand())
   .addCommand(hookCommand())
+  .addCommand(eventsCommand())
   .addHelpText('after', `
 Examples:
-  $ mics dev                    a demo to play with at http://localhost:8080
-  $ mics start                  production, configured by environment variables
-  $ mics config check           what is in effect, or everything that is wrong
-  $ mics hook mock --port 8081  hooks to try your own gateway against`)
+  $ mics dev                      a demo to play with at http://localhost:8080
+  $ mics start                    production, configured by environment variables
+  $ mics config check             what is in effect, or everything that is wrong
+  $ mics hook mock --port 8081    hooks to try your own gateway against
+  $ mics events tail --tenant me  what is published for a tenant`)
 
 inheritSettings(program)
 await program.parseAsync()

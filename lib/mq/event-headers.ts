@@ -54,6 +54,20 @@ export function eventHeaders ({ traceId, tenantId, type }: EncodedEvent): Header
   return headers
 }
 
+/** Reads what `deadLetterHeaders` wrote. Undefined: none of it is there. */
+export function readDeadLetterHeaders (headers: Headers): DeadLetterReason | undefined {
+  const values = new Map(headers)
+  if (!headers.some(([name]) => name.startsWith(DEAD_LETTER_PREFIX))) return undefined
+  return {
+    reason: values.get(DLQ_REASON) ?? '',
+    message: values.get(DLQ_MESSAGE) ?? '',
+    attempts: Number(values.get(DLQ_ATTEMPTS) ?? 0),
+    topic: values.get(DLQ_TOPIC) ?? '',
+    nowMs: Number(values.get(DLQ_FAILED_AT) ?? 0),
+    isTruncated: values.get(DLQ_TRUNCATED) === 'true',
+  }
+}
+
 /** The headers that a dead letter has beside those of its event. */
 export function deadLetterHeaders (why: DeadLetterReason): Headers {
   const headers: [string, string][] = [
