@@ -33,7 +33,7 @@ export function deadLetterRecord (
 
 /**
  * Takes event_data off an event that was signed, and the signature with it: what is too large even for the dead letter
- * topic tells the tenant at least which message it was.
+ * topic tells the tenant at least which message it was. It may come there after events that were behind it.
  */
 export function truncate (pending: PendingEvent): void {
   const { event } = pending
