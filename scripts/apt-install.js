@@ -1,18 +1,18 @@
-// Makes sure that a program the tests need is there. `npm test` runs this first, so that a fresh machine needs no step
-// of its own; where the program is present it looks once and says nothing.
+// Makes sure that what the tests need is there. `npm test` runs this first, so that a fresh machine needs no step of
+// its own; where it is present this looks once and says nothing.
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'
 
 /**
- * Installs Debian's package where the program is missing and that may be done (root, apt). Else, or where it fails,
- * ends the process with what to do.
- * @param {object} program
- * @param {string} program.name as a person calls it
- * @param {() => { path?: string, problem?: string }} program.find
- * @param {string} program.debianPackage
- * @param {string[]} program.howTo lines: who needs it, and how to get it
+ * Installs Debian's packages where something is missing and that may be done (root, apt). Else, or where it fails, ends
+ * the process with what to do.
+ * @param {object} thing
+ * @param {string} thing.name as a person calls it
+ * @param {() => { path?: string, problem?: string }} thing.find
+ * @param {string[]} thing.debianPackages
+ * @param {string[]} thing.howTo lines: who needs it, and how to get it
  */
-export function ensureInstalled ({ name, find, debianPackage, howTo }) {
+export function ensureInstalled ({ name, find, debianPackages, howTo }) {
   const fail = problem => {
     console.error([...(problem === undefined ? [] : [problem]), ...howTo].join('\n'))
     process.exit(1)
@@ -22,12 +22,13 @@ export function ensureInstalled ({ name, find, debianPackage, howTo }) {
   if (path !== undefined) return
   if (!mayInstall()) fail()
 
-  console.log(`No ${name} found: installing Debian's package for the tests (once, some minutes).`)
+  const packages = debianPackages.join(' ')
+  console.log(`No ${name} found: installing Debian's ${packages} (once, some minutes).`)
   const installed = run('apt-get', ['update']) &&
-    run('apt-get', ['install', '-y', '--no-install-recommends', debianPackage])
-  if (!installed) fail(`apt-get could not install ${debianPackage}; its own output above says why.`)
+    run('apt-get', ['install', '-y', '--no-install-recommends', ...debianPackages])
+  if (!installed) fail(`apt-get could not install ${packages}; its own output above says why.`)
   const found = find()
-  if (found.path === undefined) fail(`apt-get installed ${debianPackage}, yet no executable of that name is on PATH.`)
+  if (found.path === undefined) fail(`apt-get installed ${packages}, yet there is no ${name}.`)
   console.log(`${name}: ${found.path}`)
 }
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { cacheFolder } from './cache-folder.js'
 import { findExecutable } from './find-executable.js'
@@ -30,6 +30,14 @@ export function findKafka (env = process.env) {
  */
 export function installedKafka (env) {
   return join(cacheFolder(`kafka-${kafkaVersion}`, env), 'libs')
+}
+
+/**
+ * Where the archive of their classes would be, see kafka/class-archive.js.
+ * @param {string} libs
+ */
+export function classArchive (libs) {
+  return join(dirname(libs), 'classes.jsa')
 }
 
 /** @param {NodeJS.ProcessEnv} [env] */

@@ -5,7 +5,7 @@ import { findChromium } from './find-chromium.js'
 ensureInstalled({
   name: 'Chromium',
   find: findChromium,
-  debianPackage: 'chromium',
+  debianPackages: ['chromium'],
   howTo: [
     'The browser test (test/browser/) drives the demo page in Chromium, and none was found.',
     'Install one:',

@@ -5,7 +5,7 @@ import { findRedis } from './find-redis.js'
 ensureInstalled({
   name: 'redis-server',
   find: findRedis,
-  debianPackage: 'redis-server',
+  debianPackages: ['redis-server'],
   howTo: [
     'The tests of a cluster run real Redis servers, and no redis-server was found. Version 7 or newer is needed.',
     'Install one:',

@@ -115,7 +115,7 @@ for (const { script, variable, program } of [
     t.match(install(t, { 'apt-get': apt }), {
       status: 0, stdout: new RegExp(`> apt-get update\n> apt-get install -y --no-install-recommends ${program}\n`),
     })
-    t.match(install(t, { 'apt-get': '' }), { status: 1, stderr: /^apt-get installed .* yet no executable/ })
+    t.match(install(t, { 'apt-get': '' }), { status: 1, stderr: /^apt-get installed .* yet there is no/ })
     t.match(install(t, { 'apt-get': '[ "$1" = --version ]' }), { status: 1, stderr: /^apt-get could not install/ })
   })
 }

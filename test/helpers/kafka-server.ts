@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { IAdminClient, Producer } from '@confluentinc/kafka-javascript'
 import type { Test } from 'tap'
-import { findJava, findKafka } from '../../scripts/find-kafka.js'
+import { classArchive, findJava, findKafka } from '../../scripts/find-kafka.js'
 import { makeCertificate, type Certificate } from './certificate.js'
 import { lastingPort } from './free-port.js'
 import { KAFKA_PATIENCE, metadataOf, promised, withKafkaClient } from './kafka-client.js'
@@ -193,8 +193,7 @@ export class KafkaServer {
   }
 
   private commandLine (main: string, args: readonly string[]): string[] {
-    // install-kafka.js makes it: classes loaded and verified beforehand save half of a start.
-    const archive = join(dirname(this.libs), 'classes.jsa')
+    const archive = classArchive(this.libs)
     return [
       ...javaOptions,
       ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []),

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { RedisLink } from '../../lib/redis/redis-link.js'
 import { Script } from '../../lib/redis/script.js'
+import { makeCertificate } from '../helpers/certificate.js'
 import { connectLink } from '../helpers/redis-link.js'
 import { freePort, withRedis } from '../helpers/redis-server.js'
 
@@ -49,18 +49,6 @@ t.test('when a connection breaks, the next one signs in again', async t => {
   t.equal(await link.run('test', async redis => await redis.ping()), 'PONG')
 })
 
-/** A key and a certificate for 127.0.0.1 and localhost that signs itself. */
-function certificate (t: Test): { key: string, cert: string } {
-  const folder = t.testdir({})
-  const [key, cert] = ['key.pem', 'cert.pem'].map(name => join(folder, name))
-  const { status, stderr } = spawnSync('openssl', [
-    'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
-    '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost',
-  ], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`openssl made no certificate: ${stderr}`)
-  return { key, cert }
-}
-
 /** A program that connects where the CA is trusted, and prints what `PING` answers. */
 const program = `
 import { RedisLink } from './lib/redis/redis-link.ts'
@@ -71,7 +59,7 @@ await link.close()
 `
 
 t.test('TLS connects where the certificate is trusted, by NODE_EXTRA_CA_CERTS for a private CA, and only there', async t => {
-  const { key, cert } = certificate(t)
+  const { key, cert } = makeCertificate(t.testdir({}))
   const tlsPort = await freePort()
   await withRedis(t, {
     args: ['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no', '--requirepass', 'x'],
