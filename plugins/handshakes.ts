@@ -3,6 +3,7 @@ import { FlushQueue } from '../lib/connections/flush-queue.js'
 import { ThrottledLog } from '../lib/log/throttled-log.js'
 import { FRAME_OVERHEAD_BYTES } from '../lib/protocol/limits.js'
 import { Handshakes } from '../lib/session/handshakes.js'
+import { TenantBytes } from '../lib/tenants/tenant-bytes.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,9 +11,16 @@ declare module 'fastify' {
   }
 }
 
+/** Bytes of pulled offline messages that may wait for their readers: a page is at most 16 MiB. */
+const MAX_PULLED_BYTES_PER_TENANT = 64 * 1024 * 1024
+const MAX_PULLED_BYTES = 256 * 1024 * 1024
+
 /** Turns fresh WebSockets into sessions. */
 export default fp(async app => {
   const { config } = app
+  const pulledBytes = new TenantBytes(MAX_PULLED_BYTES_PER_TENANT, MAX_PULLED_BYTES)
+  app.gatewayMetrics.nodeGauge('offline_pull_bytes', 'Bytes of pulled offline messages that wait for their readers', [],
+    emit => emit({}, pulledBytes.total))
   app.decorate('handshakes', new Handshakes({
     nodeId: config.nodeId,
     maxInflight: config.sessionMaxInflight,
@@ -24,6 +32,7 @@ export default fp(async app => {
     flushQueue: new FlushQueue(),
     offline: app.offlineBuffer,
     hooks: app.hooksClient,
+    pulledBytes,
     presence: app.presence,
     events: app.gatewayEvents,
     pipeline: app.messagePipeline,

@@ -17,6 +17,10 @@ export interface OfflinePage {
   messages: MessageRequest[]
   nextCursor: string
   hasMore: boolean
+  /** There were more messages than asked for. */
+  isCut: boolean
+  /** Of the response: the messages' bodies are views of it. */
+  byteLength: number
 }
 
 /**
@@ -26,7 +30,9 @@ export interface OfflinePage {
  */
 export function decodeOfflinePage (body: Uint8Array, maxMessages: number): OfflinePage | undefined {
   const reader = new WireReader(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
-  const page: OfflinePage = { ok: false, messages: [], nextCursor: '', hasMore: false }
+  const page: OfflinePage = {
+    ok: false, messages: [], nextCursor: '', hasMore: false, isCut: false, byteLength: body.byteLength,
+  }
   const messages: Buffer[] = []
   let excess = 0
   while (reader.pos < reader.end) {
@@ -51,6 +57,7 @@ export function decodeOfflinePage (body: Uint8Array, maxMessages: number): Offli
     }
   }
   if (reader.failed) return undefined
+  page.isCut = excess > 0
   page.messages = messages.map(bytes => fromBinary(MessageRequestSchema, bytes, { readUnknownFields: false }))
   return page
 }

@@ -1,3 +1,5 @@
+import { TenantBytes } from '../tenants/tenant-bytes.js'
+
 /** Milliseconds of a turn of the event loop that fan-outs may use together. */
 const TURN_BUDGET_MS = 3
 
@@ -18,24 +20,18 @@ export class FanOut {
   private readonly queues = new Map<string, Task[]>()
   /** Of tenants whose step waits for something else. */
   private readonly waiting = new Map<string, Task[]>()
-  private readonly listBytes = new Map<string, number>()
+  private readonly listBytes = new TenantBytes(MAX_LIST_BYTES_PER_TENANT)
   private isScheduled = false
 
   constructor (private readonly now: () => number = performance.now.bind(performance)) {}
 
   /** Room for a member list. True: it must be given back with `release`. False: the tenant has too many under way. */
   reserve (tenantId: string, bytes: number): boolean {
-    const held = this.listBytes.get(tenantId) ?? 0
-    // A single list always fits: its own size has a bound.
-    if (held > 0 && held + bytes > MAX_LIST_BYTES_PER_TENANT) return false
-    this.listBytes.set(tenantId, held + bytes)
-    return true
+    return this.listBytes.reserve(tenantId, bytes)
   }
 
   release (tenantId: string, bytes: number): void {
-    const left = (this.listBytes.get(tenantId) ?? 0) - bytes
-    if (left > 0) this.listBytes.set(tenantId, left)
-    else this.listBytes.delete(tenantId)
+    this.listBytes.release(tenantId, bytes)
   }
 
   /**

@@ -8,7 +8,6 @@ import { TenantRuntimeConfigSchema, type AuthResponse, type TenantRuntimeConfig 
 import type { HookResult } from '../hooks/hook-failure.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { Lifecycle } from '../lifecycle/lifecycle.js'
-import type { ThrottledLog } from '../log/throttled-log.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
@@ -40,7 +39,6 @@ export interface HandshakeDeps extends SessionDeps {
   presence: Pick<Presence, 'enter' | 'started' | 'abandon' | 'leave'>
   lifecycle: Lifecycle
   gatewayMetrics: GatewayMetrics
-  throttledLog: ThrottledLog
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { FastifyBaseLogger } from 'fastify'
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { TenantSettings } from '../config/gateway-config.js'
@@ -24,25 +23,22 @@ import type { Tenants } from '../tenants/tenants.js'
 import { deliveryOf, DeviceCopy, isLive, type Cargo } from './cargo.js'
 import { ConversationTurns } from './conversation-turns.js'
 import type { MessagePipeline } from './message-pipeline.js'
-import type { OfflinePullHooks } from './offline-pull.js'
+import type { OfflinePullDeps } from './offline-pull.js'
 import { Replay } from './replay.js'
 
 /** What a session needs of the node it lives on. */
-export interface SessionDeps {
+export interface SessionDeps extends OfflinePullDeps {
   nodeId: string
   maxInflight: number
   maxBufferedBytes: number
-  maxFrameBytes: number
   tenants: Tenants
   connections: Connections
   heartbeats: Heartbeats
   flushQueue: FlushQueue
   offline: OfflineBuffer
-  hooks: OfflinePullHooks
   presence: Pick<Presence, 'leave'>
   events: Pick<GatewayEvents, 'connectOnline' | 'connectOffline'>
   pipeline: MessagePipeline
-  log: FastifyBaseLogger
   now: () => number
 }
 

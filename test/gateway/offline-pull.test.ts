@@ -1,32 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
-import t, { type Test } from 'tap'
-import {
-  GetOfflineMessagesRequestSchema, type GetOfflineMessagesRequest, type GetOfflineMessagesResponseSchema,
-} from '../../lib/gen/mics/hook/v1/hook_pb.js'
-import type { MessageRequestSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
-import { AckStatus, body, type TestClient } from '../helpers/client.js'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import t from 'tap'
+import type { GetOfflineMessagesResponseSchema } from '../../lib/gen/mics/hook/v1/hook_pb.js'
+import { AckStatus } from '../helpers/client.js'
 import { startGateway, type TestGateway } from '../helpers/gateway.js'
 import { startPatientGateway } from '../helpers/patient-gateway.js'
+import { holdFor, ids, Latch, numbered, pullGateway, pullsOf, stored } from '../helpers/pull-gateway.js'
 import { until } from '../helpers/until.js'
-
-const ids = (client: TestClient): string[] => client.messages.map(({ msgId }) => msgId)
-const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
-
-function stored (...msgIds: string[]): Array<MessageInitShape<typeof MessageRequestSchema>> {
-  return msgIds.map(msgId => ({ tenantId: 't1', userId: 'dave', deviceId: 'd1', msgId, toUserId: 'bob', msgBody: body(msgId), timestampMs: 1n }))
-}
-
-/** A gateway whose tenants keep offline messages themselves. */
-async function pullGateway (t: Test, start = startPatientGateway): Promise<TestGateway> {
-  const gateway = await start(t)
-  gateway.hooks.config = { offlineUseHookPull: true }
-  return gateway
-}
-
-function requests (gateway: TestGateway): GetOfflineMessagesRequest[] {
-  return gateway.hooks.callsOf('get-offline-messages').map(({ body }) => fromBinary(GetOfflineMessagesRequestSchema, body))
-}
 
 t.test('pages of 100 are delivered in order after connect_ack, up to ten', async t => {
   const gateway = await pullGateway(t)
@@ -46,9 +26,9 @@ t.test('pages of 100 are delivered in order after connect_ack, up to ten', async
   t.equal(bob.frames[0].payload.case, 'connectAck')
   t.same(ids(bob), all.slice(0, 1000))
   t.match(bob.messages[0], { userId: 'dave', deviceId: 'd1', msgId: 's0', toUserId: 'bob', timestampMs: 1n })
-  const asked = requests(gateway)
+  const asked = pullsOf(gateway, 'bob')
   t.same(asked.map(({ cursor }) => cursor), ['', '100', '200', '300', '400', '500', '600', '700', '800', '900'])
-  t.ok(asked.every(({ userId, deviceId, maxMessages }) => userId === 'bob' && deviceId === 'phone' && maxMessages === 100))
+  t.ok(asked.every(({ deviceId, maxMessages }) => deviceId === 'phone' && maxMessages === 100))
   t.equal(await gateway.metric('mics_deliveries_total', { tenant: 't1', path: 'offline_pull' }), 1000)
 })
 
@@ -80,8 +60,27 @@ const endings: Record<string, Ending> = {
   'the cursor is the same again': {
     answer: () => ({ nextCursor: 'x', hasMore: true }), delivers: ['', 'x'], calls: 2,
   },
+  'the cursors go round in a circle': {
+    answer: cursor => ({ nextCursor: cursor === 'a' ? 'b' : 'a', hasMore: true }), delivers: ['', 'a', 'b'], calls: 3,
+  },
+  'the cursor is the first one again': {
+    answer: cursor => ({ nextCursor: cursor === '' ? 'x' : '', hasMore: true }), delivers: ['', 'x'], calls: 2,
+  },
+  'the cursor is absurdly long': {
+    answer: () => ({ nextCursor: 'x'.repeat(10_000), hasMore: true }), delivers: [''], calls: 1,
+  },
+  'a later page fails': {
+    answer: cursor => {
+      if (cursor === 'b') throw new Error('the connection is cut')
+      return { nextCursor: cursor === '' ? 'a' : 'b', hasMore: true }
+    },
+    delivers: ['', 'a'],
+    calls: 3,
+  },
   'a later page is refused': {
-    answer: cursor => cursor === '' ? { nextCursor: 'x', hasMore: true } : { ok: false }, delivers: [''], calls: 2,
+    answer: cursor => cursor === '' ? { nextCursor: 'x', hasMore: true } : { ok: false, messages: [] },
+    delivers: [''],
+    calls: 2,
   },
 }
 
@@ -95,7 +94,7 @@ for (const [when, { answer, delivers, calls }] of Object.entries(endings)) {
     await alice.sendAndAck({ toUserId: 'bob', msgId: 'live' })
     await bob.until(() => ids(bob).includes('live'))
     t.same(ids(bob), [...delivers.flatMap(page), 'live'])
-    t.equal(requests(gateway).filter(({ userId }) => userId === 'bob').length, calls)
+    t.equal(pullsOf(gateway, 'bob').length, calls)
   })
 }
 
@@ -110,7 +109,7 @@ const failures: Record<string, (gateway: TestGateway) => void> = {
 
 for (const [what, breakHook] of Object.entries(failures)) {
   t.test(`where the hook ${what}, the connection goes on: first what waited here, then live messages`, async t => {
-    const gateway = await pullGateway(t, startGateway)
+    const gateway = await pullGateway(t, {}, startGateway)
     const alice = await gateway.connect('alice')
     for (const msgId of ['waiting0', 'waiting1']) await alice.sendAndAck({ toUserId: 'bob', msgId })
     breakHook(gateway)
@@ -123,20 +122,19 @@ for (const [what, breakHook] of Object.entries(failures)) {
 }
 
 t.test('live messages are not held up for longer than one call may take, however many pages there are', async t => {
-  const gateway = await pullGateway(t, startGateway)
+  const gateway = await pullGateway(t, {}, startGateway)
   const alice = await gateway.connect('alice')
-  let letGo = (): void => {}
-  const liveIsThere = new Promise<void>(resolve => { letGo = resolve })
+  const live = new Latch()
   // Each page is slow, though within its time, until the live message has arrived.
   gateway.hooks.offline = async ({ cursor }) => {
     const no = Number(cursor || '0')
-    await Promise.race([liveIsThere, delay(75)])
+    await Promise.race([live.opened, delay(75)])
     return { ok: true, messages: stored(`s${no}`), nextCursor: `${no + 1}`, hasMore: true }
   }
   const bob = await gateway.connect('bob')
   await alice.sendAndAck({ toUserId: 'bob', msgId: 'live' })
   await bob.until(() => ids(bob).includes('live'))
-  letGo()
+  live.open()
   t.notOk(ids(bob).includes('s9'), 'it did not wait for the last page')
 })
 
@@ -163,10 +161,9 @@ t.test('a connection that drops while its messages are pulled leaves nothing beh
   const gateway = await pullGateway(t)
   const alice = await gateway.connect('alice')
   await alice.sendAndAck({ toUserId: 'bob', msgId: 'waiting' })
-  let letGo = (): void => {}
-  const held = new Promise<void>(resolve => { letGo = resolve })
+  const gone = new Latch()
   gateway.hooks.offline = async () => {
-    await held
+    await gone.opened
     return { ok: true, messages: stored('kept') }
   }
   const bob = await gateway.connect('bob')
@@ -174,13 +171,23 @@ t.test('a connection that drops while its messages are pulled leaves nothing beh
   await until('bob is gone', () => gateway.server.app.connections.ofUser('t1', 'bob').length === 0)
   // On a busy machine the hold may have ended before the gateway heard that the connection was gone.
   const wasWritten = await gateway.metric('mics_offline_delivered_total') > 0
-  letGo()
+  gone.open()
   const again = await gateway.connect('bob')
   const expected = wasWritten ? ['kept'] : ['kept', 'waiting']
   await again.waitMessages(expected.length)
   await again.roundTrip()
   t.same(ids(again), expected)
   t.equal(gateway.server.app.connections.count, 2)
+})
+
+t.test('a page without messages is no end', async t => {
+  const gateway = await pullGateway(t)
+  gateway.hooks.offline = ({ cursor }) => cursor === ''
+    ? { ok: true, nextCursor: 'x', hasMore: true }
+    : { ok: true, messages: stored('behind') }
+  const bob = await gateway.connect('bob')
+  await bob.waitMessages(1)
+  t.same(ids(bob), ['behind'])
 })
 
 t.test('a tenant that does not ask for it is not called', async t => {
@@ -192,31 +199,17 @@ t.test('a tenant that does not ask for it is not called', async t => {
 t.test('a message that came live before the page that has it comes once', async t => {
   const gateway = await pullGateway(t)
   const alice = await gateway.connect('alice')
-  // The first time asked for after the auth hook is that of the hold: over at once. The calls may take long.
-  let isHold = false
-  Object.defineProperty(gateway.server.app.hooksClient, 'timeoutMs', {
-    get: () => {
-      const timeoutMs = isHold ? 1 : 10_000
-      isHold = false
-      return timeoutMs
-    },
-  })
-  const { auth } = gateway.hooks
-  gateway.hooks.auth = request => {
-    isHold = true
-    return auth(request)
-  }
-  let answer = (): void => {}
-  const live = new Promise<void>(resolve => { answer = resolve })
+  holdFor(gateway, 1)
+  const live = new Latch()
   gateway.hooks.offline = async () => {
-    await live
+    await live.opened
     const [both, other] = stored('both', 'other')
     return { ok: true, messages: [{ ...both, userId: 'alice' }, other] }
   }
   const bob = await gateway.connect('bob')
   await alice.sendAndAck({ toUserId: 'bob', msgId: 'both' })
   await bob.waitMessages(1)
-  answer()
+  live.open()
   await bob.waitMessages(2)
   await bob.roundTrip()
   t.same(ids(bob), ['both', 'other'])
@@ -224,17 +217,15 @@ t.test('a message that came live before the page that has it comes once', async 
 
 t.test('live messages that wait for the pull are the session\'s, and the offline buffer\'s bounds are not theirs', async t => {
   const gateway = await pullGateway(t)
-  gateway.server.app.hooksClient.timeoutMs = 10_000
   const alice = await gateway.connect('alice')
-  let answer = (): void => {}
-  const sent = new Promise<void>(resolve => { answer = resolve })
+  const sent = new Latch()
   gateway.hooks.offline = async () => {
-    await sent
+    await sent.opened
     return { ok: true, messages: stored('first') }
   }
   const bob = await gateway.connect('bob')
   for (let i = 0; i < 300; i++) await alice.sendAndAck({ toUserId: 'bob', msgId: `live${i}` })
-  answer()
+  sent.open()
   await bob.waitMessages(301)
   t.same(ids(bob), ['first', ...numbered('live', 300)])
   t.equal(await gateway.metric('mics_offline_evicted_total'), 0)

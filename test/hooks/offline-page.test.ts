@@ -14,20 +14,21 @@ t.test('a page is what protobuf-es makes of it', async t => {
   const response = create(GetOfflineMessagesResponseSchema, {
     meta: { tenantId: 't1' }, ok: true, messages, reason: 'why', nextCursor: 'c2', hasMore: true,
   })
-  const page = decodeOfflinePage(toBinary(GetOfflineMessagesResponseSchema, response), 100)
-  t.match(page, { ok: true, nextCursor: 'c2', hasMore: true })
+  const body = toBinary(GetOfflineMessagesResponseSchema, response)
+  const page = decodeOfflinePage(body, 100)
+  t.match(page, { ok: true, nextCursor: 'c2', hasMore: true, isCut: false, byteLength: body.length })
   t.same(page?.messages.map(({ msgId }) => msgId), ['m1', 'm2'])
   t.same(page?.messages[0].msgBody, Buffer.from('x'))
 })
 
 t.test('an empty answer is a no', async t => {
-  t.same(decodeOfflinePage(new Uint8Array(), 100), { ok: false, messages: [], nextCursor: '', hasMore: false })
+  t.match(decodeOfflinePage(new Uint8Array(), 100), { ok: false, messages: [], nextCursor: '', hasMore: false, isCut: false })
 })
 
 t.test('messages beyond those asked for are passed over, and what comes after them is read', async t => {
   const page = decodeOfflinePage(bytes(0x10, 1, ...Array<Buffer>(150).fill(EMPTY_MESSAGE), 0x2a, 1, 0x78, 0x30, 1), 100)
   t.equal(page?.messages.length, 100)
-  t.match(page, { ok: true, nextCursor: 'x', hasMore: true })
+  t.match(page, { ok: true, nextCursor: 'x', hasMore: true, isCut: true })
 })
 
 t.test('an answer of millions of messages is refused before they are made', async t => {
