@@ -24,7 +24,10 @@ export class KafkaSettingsError extends Error {
 /** What a record may have beside the body of a message: the other fields of its frame, those of the event, headers. */
 const RECORD_OVERHEAD_BYTES = 128 * 1024
 
-/** What brokers take by default: less than this would make them refuse batches, which reach a megabyte. */
+/** A batch has at most this, or one record that is larger. */
+export const BATCH_BYTES = 1_000_000
+
+/** What brokers take by default. A topic that takes less may refuse batches. */
 const USUAL_MAX_BATCH_BYTES = 1_048_588
 
 /**
@@ -69,6 +72,7 @@ export function producerSettings (config: KafkaProducerConfig): ClientSettings {
     acks: 'all',
     'compression.type': config.kafkaCompression,
     'linger.ms': 5,
+    'batch.size': BATCH_BYTES,
     // With all retries: after it the record is given back.
     'message.timeout.ms': config.kafkaDeliveryTimeoutMs,
     // As Java clients do, so that a key is in the same partition whoever writes it.

@@ -14,9 +14,11 @@ export interface KafkaClient extends KafkaConsumerClient {
 /** Names and values as librdkafka's CONFIGURATION.md has them. */
 export type ClientSettings = Record<string, string | number | boolean>
 
-/** Thrown, passed to callbacks and emitted. `code` is one of CODES.ERRORS, -1 for errors that are emitted. */
-export interface KafkaError extends Error {
+/** Thrown, and passed to callbacks; an Error. */
+export interface KafkaError {
+  /** One of CODES.ERRORS. */
   readonly code: number
+  readonly message: string
 }
 
 export type Callback<T> = (error: KafkaError | null | undefined, result: T) => void
@@ -36,16 +38,14 @@ export interface KafkaProducer {
   ) => unknown
   getMetadata: (options: MetadataOptions, done: Callback<KafkaMetadata>) => unknown
   setPollInBackground: (set: boolean) => void
-  on: <E extends keyof ProducerEvents>(event: E, listener: ProducerEvents[E]) => unknown
+  on: OnEvent<'delivery-report', (error: KafkaError | null, report: { opaque?: number }) => void> &
+    /** The text of an error only: what went wrong with a broker, or with all. */
+    OnEvent<'event.error', (error: { message: string }) => void> &
+    /** A line of librdkafka's log, with a severity as in syslog. */
+    OnEvent<'event.log', (line: { severity: number, message: string }) => void>
 }
 
-interface ProducerEvents {
-  'delivery-report': (error: KafkaError | null, report: { opaque?: number }) => void
-  /** The text of an error only: what went wrong with a broker, or with all. */
-  'event.error': (error: Error) => void
-  /** A line of librdkafka's log, with a severity as in syslog. */
-  'event.log': (line: { severity: number, fac: string, message: string }) => void
-}
+type OnEvent<Name extends string, Listener> = (event: Name, listener: Listener) => unknown
 
 export interface MetadataOptions {
   topic?: string

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { GatewayConfig } from '../../config/gateway-config.js'
 import { PublishError, type EventRecord, type EventTransport, type PublishFault } from '../event-transport.js'
-import { clientSettings, producerSettings, topicMaxBytes, type KafkaProducerConfig } from './client-settings.js'
-import { FailedLines, lineOf } from './failed-lines.js'
+import { BATCH_BYTES, clientSettings, producerSettings, topicMaxBytes, type KafkaProducerConfig } from './client-settings.js'
 import type { KafkaClient, KafkaError } from './kafka-client.js'
 import { loadKafkaClient } from './load-client.js'
 import { ProducerLink } from './producer-link.js'
 import { errorNames, faultOf, type Fault } from './publish-faults.js'
+import { RecordsBehind } from './records-behind.js'
 import { RecordsOnTheWay } from './records-on-the-way.js'
 import { TopicCreation, TopicCreationError } from './topic-creation.js'
 import { TopicLooks } from './topic-looks.js'
@@ -39,13 +39,12 @@ const PROBE_INTERVAL_MS = 2000
  * Events to Kafka, by librdkafka's idempotent producer: a record counts as stored when all replicas in sync have it,
  * and the producer's own retries neither double nor reorder it.
  *
- * A record that failed may be stored all the same, where the answer was lost. Two cases are left in which records of
- * one topic and key end up in another order than they were sent in, both after a fault of `topic` or `cluster` in the
- * middle of a batch; in both, all that is published again comes in its order behind, so that the last copy of each is
- * in order:
- * - The first of them times out and the next, milliseconds younger, is stored before its own time is up. It is
- *   reported as failed, for its sender to publish both again.
- * - A request that got no answer in time reaches the broker after all, behind the retry of its records.
+ * A record that failed may be stored all the same, where the answer was lost. In two cases a record is stored before
+ * one of the same topic and key that was sent before it, both after a fault of `topic` or `cluster` in the middle of
+ * what was on its way. In both it is reported as failed as well, so when all is published again, the last copies of the
+ * records are in order:
+ * - The first of two times out, and the other, which has milliseconds more, is stored in that time.
+ * - The producer had to be replaced, and a request of the old one reaches its broker only after one of the new.
  */
 export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> implements EventTransport {
   private readonly names: ReadonlyMap<number, string>
@@ -55,8 +54,11 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
   private readonly onTheWay = new RecordsOnTheWay<Sending>()
   /** Records that wait until their topic is there. */
   private readonly held = new Map<string, Sending[]>()
-  private readonly failedLines = new FailedLines<Promise<PublishError>>()
-  /** Topics and keys of which a record was refused in this turn of the event loop. */
+  /** By topic and key: why they must fail. Else the one that failed would be published again behind them. */
+  private readonly failing = new RecordsBehind<Promise<PublishError>>()
+  /** By topic: whether they may have been refused for what they were in a batch with. */
+  private readonly crowded = new RecordsBehind<true>()
+  /** By topic and key: of which a record was refused in this turn of the event loop. */
   private readonly refusedLines = new Map<string, PublishError>()
   /** What is to be told at the end of this turn. */
   private refused: Array<[Sending, PublishError]> = []
@@ -180,22 +182,38 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
     const sending = this.onTheWay.take(id)
     // It was given up.
     if (sending === undefined) return
-    const failed = this.failedLines.size > 0 ? this.failedLines.errorFor(lineOf(sending.record), id) : undefined
+    const failing = this.failing.size > 0 ? this.failing.get(lineOf(sending.record), id) : undefined
     if (error !== null) this.failedReport(sending, id, error)
-    else if (failed !== undefined) failed.then(reason => this.fail(sending, reason))
+    else if (failing !== undefined) failing.then(reason => this.fail(sending, reason))
     else this.succeed(sending)
-    if (this.failedLines.size > 0) this.failedLines.forget(this.onTheWay.oldestId)
+    this.failing.forget(this.onTheWay.oldestId)
+    this.crowded.forget(this.onTheWay.oldestId)
   }
 
   private failedReport (sending: Sending, id: number, { code, message }: KafkaError): void {
-    const { topic } = sending.record
+    const { record, record: { topic } } = sending
     const reason = this.nameOf(code)
-    const fault = faultOf(reason)
-    if (fault === 'event') return this.fail(sending, new PublishError('event', reason, `${topic}: ${message}`))
+    let fault = faultOf(reason)
+    if (fault === 'event') {
+      if (this.wasAlone(record, id)) return this.fail(sending, new PublishError('event', reason, `${topic}: ${message}`))
+      fault = 'topic'
+    }
     const error = this.clearedUp(fault, reason, topic, message)
-    this.failedLines.add(lineOf(sending.record), id, this.onTheWay.latestId, error)
+    this.failing.mark(lineOf(record), id, this.onTheWay.latestId, error)
     error.then(cleared => this.fail(sending, cleared))
     this.noteReason(reason, topic)
+  }
+
+  /**
+   * Brokers refuse batches, not records: such as one that is too large for its topic, of records that are not. Only
+   * one that was on its own is known to be at fault; the others have to be sent again, one at a time.
+   */
+  private wasAlone ({ topic, value }: EventRecord, id: number): boolean {
+    if (value.length >= BATCH_BYTES) return true
+    if (this.crowded.get(topic, id) === true) return false
+    if (!this.onTheWay.some(({ record }) => record.topic === topic)) return true
+    this.crowded.mark(topic, id, this.onTheWay.latestId, true)
+    return false
   }
 
   /** A record that timed out is a fault of its topic where Kafka answers. */
@@ -252,7 +270,8 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
     for (const sending of [...this.onTheWay.takeAll(), ...held]) {
       this.refuse(sending, new PublishError('cluster', reason, message))
     }
-    this.failedLines.forget(this.onTheWay.oldestId)
+    this.failing.forget(this.onTheWay.oldestId)
+    this.crowded.forget(this.onTheWay.oldestId)
   }
 
   private succeed ({ record, done, sentAt }: Sending): void {
@@ -285,4 +304,9 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
   private nameOf (code: number): string {
     return this.names.get(code) ?? String(code)
   }
+}
+
+/** What is sent in order. */
+function lineOf ({ topic, key }: EventRecord): string {
+  return `${topic}\0${key}`
 }

@@ -33,6 +33,11 @@ export class RecordsOnTheWay<T> {
     return record
   }
 
+  some (holds: (record: T) => boolean): boolean {
+    for (const record of this.records.values()) if (holds(record)) return true
+    return false
+  }
+
   /** Takes all out, in the order in which they came. */
   takeAll (): T[] {
     const all = [...this.records.values()]
