@@ -1,14 +1,19 @@
 // Builds the Kafka client as its own install script would, only that this works without downloads.
 import { spawnSync } from 'node:child_process'
-import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { findExecutable } from '../find-executable.js'
 import { copyBuiltFiles } from './built-files.js'
 
 const logLines = 60
+
+/** Compilers at once. */
+const jobs = availableParallelism()
 
 /**
  * @param {string} packageFolder that of the client's package; gets what is needed of a build, nothing where that fails
@@ -21,6 +26,7 @@ export function buildClient (packageFolder) {
   try {
     const output = join(folder, 'client')
     cpSync(packageFolder, output, { recursive: true })
+    limitJobs(join(output, 'deps/librdkafka.gyp'))
     const problem = compile(nodeGyp, output, join(packageFolder, '../..'), join(folder, 'log'))
     if (problem === undefined) copyBuiltFiles(output, packageFolder)
     return problem
@@ -31,7 +37,7 @@ export function buildClient (packageFolder) {
 
 function compile (nodeGyp, folder, nodeModules, logFile) {
   const log = openSync(logFile, 'w')
-  const run = command => spawnSync(process.execPath, [nodeGyp, command, '--jobs=max', ...headersOfNode()], {
+  const run = command => spawnSync(process.execPath, [nodeGyp, command, `--jobs=${jobs}`, ...headersOfNode()], {
     cwd: folder,
     stdio: ['ignore', log, log],
     // `dynamic`: with the libraries of this system, where the default downloads and builds its own.
@@ -45,6 +51,12 @@ function compile (nodeGyp, folder, nodeModules, logFile) {
   } finally {
     closeSync(log)
   }
+}
+
+/** The package lets make start a hundred compilers at once, which a small machine has not the memory for. */
+function limitJobs (file) {
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('"make", "-j",', `"make", "-j${jobs}",`))
 }
 
 /** Those that came with this Node.js, where they did: else node-gyp downloads them. */

@@ -38,6 +38,7 @@ function project (t: Test) {
   write(join(folder, 'package.json'), '{ "type": "module" }')
   write(join(folder, 'package-lock.json'), JSON.stringify({ packages: { [client]: { version: '1.2.3' } } }))
   write(join(folder, 'registry/package.json'), '{ "version": "1.2.3", "main": "index.js" }')
+  write(join(folder, 'registry/deps/librdkafka.gyp'), '"action": ["make", "-j", "-C", "librdkafka"]')
   write(join(folder, 'registry/index.js'), `
     const { readFileSync } = require('node:fs')
     readFileSync(__dirname + '/build/deps/librdkafka.so.1')
@@ -46,11 +47,12 @@ function project (t: Test) {
   // The real ones of the system would run scripts, and take minutes.
   program(folder, 'npm', `echo "npm $*" >> "$FOLDER/did"; mkdir -p "$FOLDER/${client}"; cp -r "$FOLDER/registry/." "$FOLDER/${client}"`)
   write(join(folder, 'bin/node_modules/node-gyp/bin/node-gyp.js'), `
-    const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require('node:fs')
+    const { appendFileSync, cpSync, existsSync, mkdirSync, writeFileSync } = require('node:fs')
     const command = process.argv[2]
     appendFileSync(process.env.FOLDER + '/did', 'node-gyp ' + command + ' ' + process.env.CKJS_LINKING + '\\n')
     console.log('compiler: this and that')
     if (existsSync(process.env.FOLDER + '/broken')) process.exit(1)
+    cpSync('deps/librdkafka.gyp', process.env.FOLDER + '/librdkafka.gyp')
     if (command === 'rebuild') { writeFileSync('config.h', ''); process.exit(1) }
     if (!existsSync('config.h')) process.exit(1)
     for (const folder of ['build/Release/obj', 'build/deps']) mkdirSync(folder, { recursive: true })
@@ -79,6 +81,7 @@ t.test('a client that npm left out is installed and built, and nothing remains o
   const [npm, ...builds] = did()
   t.match(npm, /^npm install --no-save --ignore-scripts --include=optional .*--include=dev$/)
   t.strictSame(builds, ['node-gyp rebuild dynamic', 'node-gyp build dynamic'], 'the second pass goes on where the first stopped')
+  t.match(readFileSync(join(folder, 'librdkafka.gyp'), 'utf8'), /"make", "-j\d+", "-C"/, 'no more compilers at once than processors')
   const built = readdirSync(join(folder, client), { recursive: true }).map(String).filter(name => name.startsWith('build/')).sort()
   t.strictSame(built, ['build/Release', 'build/Release/client.node', 'build/deps', 'build/deps/librdkafka.so.1'])
   t.strictSame(readdirSync(cache).map(name => name.split('-').slice(0, 3).join('-')), ['kafka-client-1.2.3'])
