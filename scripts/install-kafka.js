@@ -67,7 +67,7 @@ function fetchJars (target) {
   const fresh = mkdtempSync(`${target}-`)
   try {
     const { status } = spawnSync(findMaven().path, [
-      '--quiet', '--batch-mode', '-Dstyle.color=never', '--file', fileURLToPath(new URL('kafka/pom.xml', import.meta.url)),
+      '--quiet', '--batch-mode', '--file', fileURLToPath(new URL('kafka/pom.xml', import.meta.url)),
       'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`,
     ], { stdio: 'inherit' })
     if (status !== 0) return false
