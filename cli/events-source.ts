@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { GatewayConfig } from '../lib/config/gateway-config.js'
 import { clientSettings } from '../lib/mq/kafka/client-settings.js'
-import { loadKafkaClient } from '../lib/mq/kafka/load-client.js'
 import { TopicMissingError } from '../lib/mq/kafka/reader-errors.js'
 import { TopicReader, type PartitionBounds } from '../lib/mq/kafka/topic-reader.js'
 import { TopicNames } from '../lib/mq/topic-names.js'
@@ -54,14 +53,13 @@ export async function eventsSource (env: NodeJS.ProcessEnv, options: EventsOptio
     throw new CommandError('MICS_NO_BROKERS', 'no Kafka brokers are given: set KAFKA_BROKERS, or use --brokers host:port')
   }
   const names = new TopicNames(config.kafkaEventTopic, config.kafkaDlqTopic)
-  const client = await loadKafkaClient()
   const settings = clientSettings(config)
   return {
     config,
     eventTopic: names.event(tenant),
     deadLetterTopic: names.deadLetter(tenant),
     open: async (topic, group = NO_GROUP) =>
-      await TopicReader.open(client, { settings, topic, group, onTrouble: warnOnce() }),
+      await TopicReader.open({ settings, topic, group, onTrouble: warnOnce() }),
   }
 }
 

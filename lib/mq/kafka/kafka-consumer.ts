@@ -16,21 +16,19 @@ export interface KafkaConsumer {
   committed: (
     partitions: Array<Omit<TopicPlace, 'offset'>>, timeoutMs: number, done: Callback<Array<Partial<TopicPlace>>>
   ) => unknown
+  /** Missing in the package's types. Other than `commit` it tells when it is done, and it does not block. */
   commitCb: (places: TopicPlace[], done: Callback<unknown>) => unknown
   assign: (places: TopicPlace[]) => unknown
   unassign: () => unknown
   /** Up to `count` records. `partition.eof` comes before the callback. */
   consume: (count: number, done: Callback<ConsumedRecord[]>) => unknown
   setDefaultConsumeTimeout: (timeoutMs: number) => unknown
-  on: (<E extends keyof ConsumerEvents>(event: E, listener: ConsumerEvents[E]) => unknown)
+  on: OnEvent<'partition.eof', (place: TopicPlace) => void> &
+    /** A line of librdkafka's log, with a severity as in syslog. */
+    OnEvent<'event.log', (line: { severity: number, message: string }) => void>
 }
 
-interface ConsumerEvents {
-  /** A partition has been read to its end for now. */
-  'partition.eof': (place: TopicPlace) => void
-  /** A line of librdkafka's log, with a severity as in syslog. */
-  'event.log': (line: { severity: number, fac: string, message: string }) => void
-}
+type OnEvent<Name extends string, Listener> = (event: Name, listener: Listener) => unknown
 
 export interface TopicPlace {
   topic: string

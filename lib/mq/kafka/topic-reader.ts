@@ -1,6 +1,7 @@
 import { problemOf } from './client-problem.js'
 import type { Callback, ClientSettings, KafkaMetadata } from './kafka-client.js'
 import type { ConsumedRecord, KafkaConsumer, KafkaConsumerClient, TopicPlace, Watermarks } from './kafka-consumer.js'
+import { loadKafkaClient } from './load-client.js'
 import { KafkaUnreachableError, TopicMissingError, TopicReadError } from './reader-errors.js'
 
 /** A record as it was read. */
@@ -83,9 +84,13 @@ export class TopicReader {
     })
   }
 
-  /** @throws {KafkaUnreachableError} when Kafka does not answer in time. */
-  static async open (kafka: KafkaConsumerClient, options: TopicReaderOptions): Promise<TopicReader> {
-    const reader = new TopicReader(kafka, options)
+  /**
+   * @throws {KafkaClientError} when the client is not installed, or cannot be loaded.
+   * @throws {KafkaUnreachableError} when Kafka does not answer in time.
+   */
+  static async open (options: TopicReaderOptions): Promise<TopicReader> {
+    const client: unknown = await loadKafkaClient()
+    const reader = new TopicReader(client as KafkaConsumerClient, options)
     const { topic, settings } = options
     try {
       await promised(done => reader.consumer.connect({ topic, allTopics: false, timeout: reader.timeoutMs }, done))

@@ -1,0 +1,81 @@
+import type { EventRecord, EventTransport, PublishError } from '../../../lib/mq/event-transport.js'
+import { MemoryEventTransport } from '../../../lib/mq/memory-event-transport.js'
+import type { PartitionBounds, PartitionRange, TopicRecord } from '../../../lib/mq/kafka/topic-reader.js'
+
+/** A topic in memory, read and committed as by a TopicReader. */
+export class MemoryTopic {
+  readonly partitions: TopicRecord[][]
+  /** What was deleted from the start of each partition. */
+  readonly deleted: number[]
+  offsets = new Map<number, number>()
+  /** Every commit there was. */
+  readonly commits: Array<ReadonlyMap<number, number>> = []
+
+  constructor (partitions: number) {
+    this.partitions = Array.from({ length: partitions }, () => [])
+    this.deleted = this.partitions.map(() => 0)
+  }
+
+  /** Adds a dead letter. */
+  add (partition: number, value: string | null, more: Partial<TopicRecord> = {}): void {
+    const records = this.partitions[partition]
+    records.push({
+      partition,
+      offset: records.length,
+      key: `key-${partition}`,
+      value: value === null ? null : Buffer.from(value),
+      timestampMs: records.length,
+      headers: [['mics-tenant-id', 'acme'], ['mics-dlq-reason', 'MSG_SIZE_TOO_LARGE'], ['mics-dlq-attempts', '3']],
+      ...more,
+    })
+  }
+
+  async bounds (): Promise<PartitionBounds[]> {
+    return this.partitions.map(({ length }, partition) => ({ partition, low: this.deleted[partition], high: length }))
+  }
+
+  async offsetsSince (bounds: readonly PartitionBounds[], timeMs: number): Promise<Map<number, number>> {
+    return new Map(bounds.map(({ partition, high }) => {
+      const offset = this.partitions[partition].findIndex(({ timestampMs }) => timestampMs >= timeMs)
+      return [partition, offset === -1 ? high : offset]
+    }))
+  }
+
+  async committed (): Promise<Map<number, number>> {
+    return new Map(this.offsets)
+  }
+
+  async commit (offsets: ReadonlyMap<number, number>): Promise<void> {
+    this.commits.push(offsets)
+    this.offsets = new Map([...this.offsets, ...offsets])
+  }
+
+  async * read (ranges: readonly PartitionRange[], signal?: AbortSignal): AsyncGenerator<TopicRecord[]> {
+    for (const { partition, from, to } of ranges) {
+      if (signal?.aborted === true) return
+      const records = this.partitions[partition].slice(from, to)
+      if (records.length > 0) yield records
+    }
+  }
+}
+
+/** Takes records, but for those whose value it has an error for. */
+export class ScriptedTransport implements Pick<EventTransport, 'send'> {
+  private readonly memory = new MemoryEventTransport()
+
+  constructor (readonly errors = new Map<string, PublishError>()) {}
+
+  get records (): readonly EventRecord[] {
+    return this.memory.records
+  }
+
+  get values (): string[] {
+    return this.records.map(({ value }) => String(value))
+  }
+
+  send (record: EventRecord, done: (error?: PublishError) => void): void {
+    const error = this.errors.get(String(record.value))
+    if (error === undefined) this.memory.send(record, done)
+    else setImmediate(done, error)
+  }
+}
