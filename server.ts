@@ -116,7 +116,7 @@ function exit (log: FastifyBaseLogger, code: number): void {
 function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: boolean): void {
   if (embedded) return
   if (config.redisUrl === '') log.info('no REDIS_URL: this node is alone, clients of other nodes are not reached')
-  if (config.kafkaBrokers !== '') log.warn('KAFKA_BROKERS is set, but this version publishes no events')
+  if (config.kafkaBrokers === '') log.info('no KAFKA_BROKERS: no events are published')
 }
 
 function logFormat ({ embedded, demo }: ServerOptions): LogFormat {

@@ -1,6 +1,6 @@
 /**
  * What publishing events costs the chat. First the same load with Kafka and without, interleaved, as throughput. Then
- * the latency of acks at a steady rate: while Kafka answers, while it is stopped for 20 seconds, and when it is back; in
+ * the latency of acks at a steady rate: while Kafka answers, while it is stopped for 20 s, and when it is back; in
  * the end every event must be in its topic. A real Kafka, the gateways and the hooks run in processes of their own;
  * compare the figures with each other, not with another machine's.
  *

@@ -20,7 +20,7 @@ export class GatewayMetrics {
   private readonly tenants = new Map<string, TenantMetrics>()
   private readonly eventLoopDelay: IntervalHistogram
 
-  constructor (private readonly registry: Registry, private readonly maxTenants: number) {
+  constructor (readonly registry: Registry, private readonly maxTenants: number) {
     this.eventLoopDelay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS })
     this.eventLoopDelay.enable()
 
