@@ -1,10 +1,8 @@
-import type { KafkaConsumerClient } from './kafka-consumer.js'
-
 /**
  * What is used of `@confluentinc/kafka-javascript`, in types of our own: it is an optional dependency, and where it is
  * not installed everything else must compile all the same. A test holds them to the package's own.
  */
-export interface KafkaClient extends KafkaConsumerClient {
+export interface KafkaClient {
   readonly Producer: new (settings: ClientSettings) => KafkaProducer
   readonly AdminClient: { create: (settings: ClientSettings) => KafkaAdmin }
   /** librdkafka's error codes by name, such as `ERR__MSG_TIMED_OUT`. */
