@@ -56,7 +56,9 @@ export class RetryGate {
   /** True: it was shut, and is open now. */
   worked (ticket: Ticket): boolean {
     if (ticket !== this.latest || this.isOpen) return false
-    this.reopen()
+    this.failures = 0
+    this.latest++
+    this.isProbing = false
     return true
   }
 
@@ -81,12 +83,5 @@ export class RetryGate {
   /** Ends a delay. */
   retryNow (): void {
     this.retryAt = 0
-  }
-
-  /** Takes it that all works. */
-  reopen (): void {
-    this.failures = 0
-    this.latest++
-    this.isProbing = false
   }
 }

@@ -70,7 +70,6 @@ export class TopicHealth {
   clusterIsBack (): void {
     if (!this.isOutOfReach) return
     this.isOutOfReach = false
-    if (this.strikes === 0) this.gate.reopen()
-    else this.gate.retryNow()
+    this.gate.retryNow()
   }
 }

@@ -213,7 +213,7 @@ t.test('a probe that is refused for what it is says nothing of Kafka, and the ne
 })
 
 t.test('brokers that are out of reach for one topic only do not hold up the others', async t => {
-  const { transport, publish, settle, clock, metrics } = setup()
+  const { transport, publish, settle, clock, metrics } = setup({ maxAttempts: 1 })
   transport.verdict = ({ topic }) => topic === 't1' ? 'hold' : undefined
   publish(ids(3))
   publish(ids(3), { tenantId: 't2' })
@@ -227,6 +227,108 @@ t.test('brokers that are out of reach for one topic only do not hold up the othe
   await settle()
   t.same(transport.storedIn('t1'), ids(3))
   t.equal(metrics('t1').eventsDeadLettered, 0)
+})
+
+t.test('when Kafka is back, a tenant that was out of reach before the others does not wait for longer', async t => {
+  const { transport, publish, settle, clock } = setup()
+  transport.verdict = ({ topic }) => topic === 't1' ? 'hold' : undefined
+  publish(['m1'])
+  await settle()
+  for (let i = 0; i < 12; i++) {
+    publish(['m'], { tenantId: 't2' })
+    await settle()
+    transport.release(fault('cluster'))
+    await settle()
+    clock.advanceToNext()
+    await settle()
+  }
+  publish(['m'], { tenantId: 't2' })
+  await settle()
+  transport.release(fault('cluster'))
+  transport.verdict = () => fault('cluster')
+  publish(['n1', 'n2'], { tenantId: 't2' })
+  await settle()
+  transport.verdict = () => undefined
+  t.equal(clock.advanceToNext(), 50, 'the time of the next try for the node')
+  await settle()
+  t.same(transport.storedIn('t1'), ['m1'])
+})
+
+t.test('a probe that is dropped in the end lets the next tenant try', async t => {
+  const { transport, publish, settle, clock, dropped } = setup()
+  transport.verdict = () => fault('cluster')
+  publish(['m1'], { data: Buffer.alloc(2000) })
+  await settle()
+  transport.verdict = ({ value }) => value.length > 1000 ? fault('event') : 'hold'
+  clock.advanceToNext()
+  await settle()
+  publish(['m1'], { tenantId: 't2' })
+  await settle()
+  t.same(transport.onTheWay.map(({ topic }) => topic), ['t1-dlq'])
+  transport.release(fault('event'))
+  transport.verdict = () => undefined
+  await settle()
+  t.same(dropped('t1'), { refused: 1 })
+  t.same(transport.storedIn('t2'), ['m1'])
+})
+
+t.test('what was truncated for the dead letter topic never goes to the event topic', async t => {
+  const { transport, publish, settle, drain, clock } = setup()
+  transport.verdict = record => isEventTopic(record) ? fault('topic') : undefined
+  publish(['m1'])
+  await drain()
+  transport.verdict = record => record.value.length > 1000 ? fault('event') : fault('topic')
+  publish(['large'], { data: Buffer.alloc(2000) })
+  await settle()
+  transport.verdict = record => isEventTopic(record) ? undefined : fault('topic')
+  clock.advance(40_000)
+  await settle()
+  transport.verdict = () => undefined
+  await drain()
+  t.same(transport.storedIn('t1'), [])
+  t.same(transport.storedIn('t1-dlq'), ['m1', 'large'])
+})
+
+t.test('a broken topic is not tried in vain while the tenant has all on their way that it may', async t => {
+  const { queue, transport, publish, settle, drain, clock } = setup()
+  transport.verdict = record => isEventTopic(record) ? fault('topic') : undefined
+  publish(['m0'])
+  await drain()
+  transport.verdict = record => isEventTopic(record) ? fault('topic') : 'hold'
+  for (const msgId of ids(1100)) queue.publish(event({ msgId, key: msgId }))
+  await settle()
+  t.equal(transport.onTheWay.length, 1000)
+  // What is set to remember the tenant is past now.
+  clock.advance(100_000)
+  await settle()
+  t.ok(clock.isIdle)
+  transport.release()
+  transport.verdict = () => undefined
+  await drain()
+  t.equal(transport.stored.length, 1101)
+})
+
+t.test('closing tries topics that fail at once, again and again, and ends in time all the same', async t => {
+  const queue = setup()
+  const { transport, publish, settle, clock, dropped } = queue
+  const sent = lookAt(queue)
+  transport.verdict = () => fault('topic')
+  publish(ids(3))
+  publish(ids(3), { tenantId: 't2' })
+  await settle()
+  for (let i = 0; i < 60; i++) {
+    clock.advanceToNext()
+    await settle()
+  }
+  sent('t1')
+  transport.verdict = ({ topic }) => topic.startsWith('t1') ? undefined : fault('topic')
+  const closed = queue.queue.close(50)
+  await settle()
+  t.ok(sent('t1').includes('m1'), 'without a delay')
+  await closed
+  t.same(dropped('t1'), {})
+  t.same(dropped('t2'), { shutdown: 3 })
+  t.ok(clock.isIdle)
 })
 
 t.test('a tenant whose topics fail is remembered for a while, then forgotten', async t => {

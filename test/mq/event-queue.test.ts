@@ -211,6 +211,18 @@ t.test('closing does not sit out long delays', async t => {
   t.same(transport.storedIn('t1'), ['m1'])
 })
 
+t.test('after the end nothing is handed over any more', async t => {
+  const { queue, transport, publish, dropped, metrics } = setup()
+  for (const tenantId of ids(30, 't')) publish(ids(1000), { tenantId })
+  await queue.close(0)
+  const sent = transport.sent.length
+  for (let i = 0; i < 10; i++) await turn()
+  t.equal(transport.sent.length, sent)
+  const given = ids(30, 't').map(tenantId => dropped(tenantId).shutdown ?? 0)
+  t.ok(given.some(count => count > 0))
+  t.same(ids(30, 't').map((tenantId, i) => metrics(tenantId).eventsPublished + given[i]), Array(30).fill(1000))
+})
+
 t.test('closing gives up in time, and counts what it gave up', async t => {
   const { queue, transport, publish, settle, dropped, metrics, log, clock } = setup()
   transport.verdict = ({ topic }) => topic === 't1' ? 'hold' : undefined
