@@ -74,7 +74,7 @@ async function openTransport (app: FastifyInstance, embedded: boolean): Promise<
     log.warn({ problem }, 'Kafka does not answer: events wait')
   })
   kafka.on('up', () => {
-    if (goneAt > 0) log.info({ goneMs: Math.round(performance.now() - goneAt) }, 'Kafka answers')
+    if (goneAt > 0) log.info({ goneMs: Math.round(performance.now() - goneAt) }, 'Kafka answers again: events that waited go out')
   })
   return kafka
 }

@@ -88,12 +88,9 @@ export class EventCourier {
     const { cluster, log, now, onClusterBack } = this.options
     const time = now()
     const isAnswered = stored.length > 0 || topicError !== undefined
-    if (isAnswered && cluster.answered(clusterTicket)) {
-      log.clusterBack()
-      onClusterBack()
-    }
+    // That Kafka is gone or back is for the transport to log: it notices without an event, too.
+    if (isAnswered && cluster.answered(clusterTicket)) onClusterBack()
     if (clusterError !== undefined && cluster.missed(clusterTicket, time)) {
-      log.clusterGone(clusterError)
       destination.unclear(ticket)
     } else if ((topicError ?? clusterError) !== undefined) {
       this.learnFailure(batch, (topicError ?? clusterError) as PublishError, time)

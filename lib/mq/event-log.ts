@@ -35,14 +35,6 @@ export class EventLog {
     this.throttled.log(`works ${topic}`, this.lines.info, { tenantId, topic }, 'a topic takes events again')
   }
 
-  clusterGone (error: PublishError): void {
-    this.throttled.log('gone', this.lines.warn, causeOf(error), 'Kafka does not answer: events wait')
-  }
-
-  clusterBack (): void {
-    this.throttled.log('back', this.lines.info, {}, 'Kafka answers again: events that waited go out')
-  }
-
   deadLettered (tenantId: string, topic: string, msgId: string, sentence: PublishError): void {
     this.warn('dead', tenantId, { tenantId, topic, msgId, ...causeOf(sentence) }, 'an event went to the dead letter topic')
   }

@@ -43,7 +43,7 @@ export class GatewayEvents {
     this.publish(type, from, conversationKey(message), idsOf(message), encodeMessageRequest(message))
   }
 
-  /** A message for a user who has no device online. False: the event could not be queued, so nobody will learn of it. */
+  /** A message for a user who has no device online. False: it could not be queued, and nobody will learn of it. */
   offlineMessage (from: EventSource, delivery: Delivery, userId: string): boolean {
     if (this.publisher === undefined) return false
     const { message, encodedMessage } = delivery

@@ -55,7 +55,8 @@ t.test('what happens is published, each kind with its fields, signature, key and
   const records = await topic.until(8)
   const events = records.map(record => ({ record, event: decodeEvent(record), key: record.key }))
   const find = (type: EventType, msgId: string, userId = 'alice') => {
-    const found = events.filter(({ event }) => event.eventType === type && event.msgId === msgId && event.userId === userId)
+    const found = events.filter(({ event }) =>
+      event.eventType === type && event.msgId === msgId && event.userId === userId)
     t.equal(found.length, 1, `one ${EventType[type]} ${msgId} of ${userId}`)
     return found[0]
   }

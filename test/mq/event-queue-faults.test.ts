@@ -174,7 +174,7 @@ t.test('while Kafka is gone one event of the whole node tries it, however many t
   }
   t.equal(transport.sent.length - before, 8)
   t.same(delays.slice(0, 3), [50, 100, 200])
-  t.match(log, [{ level: 'warn', fields: { reason: 'ALL_BROKERS_DOWN' } }], 'and that is one line')
+  t.same(log, [], 'that is for the transport to say')
 })
 
 t.test('when Kafka is back everything goes out at once, in order, without an attempt counted', async t => {
@@ -197,7 +197,7 @@ t.test('when Kafka is back everything goes out at once, in order, without an att
     t.same(transport.storedIn(tenantId), [...ids(20), ...ids(20, 'n')])
     t.match(metrics(tenantId), { eventsPublished: 40, eventsDeadLettered: 0 })
   }
-  t.same(log.map(({ level }) => level), ['warn', 'info'])
+  t.same(log, [])
 })
 
 t.test('a probe that is refused for what it is says nothing of Kafka, and the next one tries', async t => {
