@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { mics } from './run.js'
 
+const eventsCommands = ['events', 'events tail', 'events dlq', 'events dlq list', 'events dlq replay']
+
 t.test('every command has help with examples', async t => {
-  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock']) {
+  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock', ...eventsCommands]) {
     const { stdout, stderr, exitCode } = await mics([...command.split(' ').filter(Boolean), '--help'])
     t.equal(exitCode, 0, command)
     t.match(stdout, `Usage: mics ${command}`.trim())
@@ -34,6 +36,12 @@ t.test('so is anything else that a command does not take', async t => {
     [['dev', '--nodes', 'two'], /It takes a whole number from 1 to 9/],
     [['config', 'check', '--josn'], /unknown option '--josn'/],
     [['hook', 'mock', '--port', 'x'], /It takes a whole number/],
+    [['events', 'tail'], /required option '-t, --tenant <id>' not specified/],
+    [['events', 'tail', '-t', 'acme', '--since', 'yesterday'], /It takes how long ago, such as/],
+    [['events', 'tail', '-t', 'acme', '--since', '1h', '--from-beginning'], /cannot be used with option '--since/],
+    [['events', 'tail', '-t', 'acme', '--limit', '0'], /It takes a whole number from 1/],
+    [['events', 'dlq', 'list', '-t', 'acme', '--format', 'xml'], /Allowed choices are json, table/],
+    [['events', 'dlq', 'replay', '-t', 'acme', '--rate', '-1'], /It takes a whole number from 1/],
   ]
   for (const [args, problem] of wrong) {
     const { stderr, exitCode } = await mics(args)

@@ -121,26 +121,34 @@ export class DeadLetterReplay {
   private async publish (chunk: TopicRecord[], counts: ReplayCounts, options: ReplayOptions): Promise<void> {
     const errors = await Promise.all(chunk.map(async record => await this.send(record)))
     const progress = new Map<number, number>()
-    const stopped = new Map<number, ReplayStoppedError>()
+    /** Partitions with one that is for the next replay, and so is what is behind it. */
+    const blocked = new Set<number>()
+    let stop: ReplayStoppedError | undefined
     for (const [i, record] of chunk.entries()) {
       const { partition, offset } = record
-      if (stopped.has(partition)) continue
-      const error = errors[i]
+      if (blocked.has(partition)) continue
+      let error = errors[i]
+      if (error !== undefined && stop === undefined) {
+        // Brokers refuse batches, not records: on its own it may be taken, or is known to be at fault itself.
+        if (error.fault === 'topic') error = await this.send(record)
+        if (error !== undefined) {
+          counts.failed++
+          options.onFailed?.(record, error)
+          const isSkipped = error.fault === 'event' && options.skipFailed === true
+          if (!isSkipped) stop = new ReplayStoppedError(record, error, counts)
+        }
+      }
+      if (error !== undefined && stop !== undefined) {
+        blocked.add(partition)
+        continue
+      }
       if (error === undefined) {
         if (isUseless(record)) counts.truncated++
         else counts.replayed++
-      } else {
-        counts.failed++
-        options.onFailed?.(record, error)
-        if (error.fault !== 'event' || options.skipFailed !== true) {
-          stopped.set(partition, new ReplayStoppedError(record, error, counts))
-          continue
-        }
       }
       progress.set(partition, offset + 1)
     }
     if (progress.size > 0) await this.reader.commit(progress)
-    const [stop] = stopped.values()
     if (stop !== undefined) throw stop
   }
 

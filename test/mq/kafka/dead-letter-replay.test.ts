@@ -10,12 +10,14 @@ const tooLarge = new PublishError('event', 'MSG_SIZE_TOO_LARGE', 'too large')
 const missing = new PublishError('topic', '_UNKNOWN_TOPIC', 'no such topic')
 
 /** A topic of two partitions with these dead letters, and where they are replayed to. */
-function scene (values: [string[], string[]], errors: Array<[string, PublishError]> = []) {
+function scene (
+  values: [string[], string[]], errors?: ConstructorParameters<typeof ScriptedTransport>[0]
+) {
   const topic = new MemoryTopic(2)
   for (const [partition, list] of values.entries()) {
     for (const value of list) topic.add(partition, value)
   }
-  const transport = new ScriptedTransport(new Map(errors))
+  const transport = new ScriptedTransport(errors)
   return { topic, transport, replay: new DeadLetterReplay(topic, transport, TOPIC, () => NOW) }
 }
 
@@ -141,10 +143,31 @@ t.test('one that is refused for ever can be skipped', async t => {
   t.match(await replay.plan(), { total: 0, earlier: 3 })
 })
 
-t.test('a topic that takes nothing is never skipped', async t => {
-  const { replay, topic } = scene([['a', 'b'], []], [['a', missing], ['b', missing]])
-  await t.rejects(replay.run(await replay.plan(), { skipFailed: true }), ReplayStoppedError)
+t.test('a topic that takes nothing is never skipped, and not tried with each', async t => {
+  const { replay, topic, transport } = scene([['a', 'b', 'c'], []], [['a', missing], ['b', missing], ['c', missing]])
+  const failures: number[] = []
+  const run = replay.run(await replay.plan(), { skipFailed: true, onFailed: ({ offset }) => failures.push(offset) })
+  await t.rejects(run, ReplayStoppedError)
   t.strictSame([...topic.offsets], [])
+  t.strictSame(failures, [0])
+  t.equal(transport.sent, 4, 'all at once, then one alone')
+})
+
+t.test('those that were refused with another one are published on their own', async t => {
+  const { replay, transport } = scene([['a', 'b', 'c'], ['d']],
+    [['a', missing, undefined], ['b', missing, tooLarge], ['c', missing, undefined], ['d', missing, undefined]])
+  t.strictSame(await replay.run(await replay.plan(), { skipFailed: true }), { replayed: 3, truncated: 0, failed: 1 })
+  t.strictSame(transport.values, ['a', 'c', 'd'])
+})
+
+t.test('where one of those ends it, the others are for the next time', async t => {
+  const { replay, topic, transport } = scene([['a', 'b', 'c'], []],
+    [['a', missing, undefined], ['b', missing, tooLarge], ['c', missing, undefined]])
+  await t.rejects(replay.run(await replay.plan()), {
+    message: 'the dead letter at partition 0, offset 1 could not be published: MSG_SIZE_TOO_LARGE: too large',
+  })
+  t.strictSame([...topic.offsets], [[0, 1]])
+  t.strictSame(transport.values, ['a'])
 })
 
 t.test('progress is remembered only when all before it is stored', async t => {

@@ -59,11 +59,16 @@ export class MemoryTopic {
   }
 }
 
-/** Takes records, but for those whose value it has an error for. */
+/** Takes records, but for those whose value it has an error for: the first of a list, and the last of it for ever. */
 export class ScriptedTransport implements Pick<EventTransport, 'send'> {
   private readonly memory = new MemoryEventTransport()
+  readonly errors: Map<string, Array<PublishError | undefined>>
+  /** How often records were sent. */
+  sent = 0
 
-  constructor (readonly errors = new Map<string, PublishError>()) {}
+  constructor (errors: Array<[value: string, ...errors: Array<PublishError | undefined>]> = []) {
+    this.errors = new Map(errors.map(([value, ...list]) => [value, list]))
+  }
 
   get records (): readonly EventRecord[] {
     return this.memory.records
@@ -74,7 +79,9 @@ export class ScriptedTransport implements Pick<EventTransport, 'send'> {
   }
 
   send (record: EventRecord, done: (error?: PublishError) => void): void {
-    const error = this.errors.get(String(record.value))
+    this.sent++
+    const list = this.errors.get(String(record.value)) ?? []
+    const error = list.length > 1 ? list.shift() : list[0]
     if (error === undefined) this.memory.send(record, done)
     else setImmediate(done, error)
   }
