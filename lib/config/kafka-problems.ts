@@ -76,6 +76,7 @@ function topicProblems (values: Record<string, unknown>, bad: ReadonlySet<string
 function aroundId (name: string, values: Record<string, unknown>): [string, string] {
   const variable = environmentVariable(name)
   const template = String(values[name] ?? (variable.type === 'text' ? variable.default : ''))
-  const [before = '', behind = ''] = template.split('{tenant_id}')
+  // Kafka takes no topics that differ only in these two.
+  const [before = '', behind = ''] = template.replaceAll('.', '_').split('{tenant_id}')
   return [before, behind]
 }

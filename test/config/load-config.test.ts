@@ -211,6 +211,7 @@ t.test('events of one tenant cannot meet the dead letters of another', async t =
   for (const [events, letters] of [
     ['{tenant_id}', '{tenant_id}'], ['{tenant_id}', '{tenant_id}-dlq'], ['{tenant_id}-dlq', '{tenant_id}'],
     ['{tenant_id}-event', 'dlq-{tenant_id}-event'], ['x-{tenant_id}', '{tenant_id}-x'],
+    ['a.{tenant_id}', 'a_{tenant_id}'],
   ] as const) {
     t.match(pair(events, letters), [/^KAFKA_DLQ_TOPIC: with KAFKA_EVENT_TOPIC, dead letters of one tenant/], `${events} ${letters}`)
   }

@@ -158,8 +158,10 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
       producer.produce(topic, null, value, key, null, id, headers.map(([name, text]) => ({ [name]: text })))
     } catch (error) {
       this.onTheWay.take(id)
-      const reason = this.nameOf((error as KafkaError).code)
-      this.refuse(sending, this.publishError(reason, topic, (error as Error).message))
+      const { code } = error as Partial<KafkaError>
+      // What the client refuses before it asks librdkafka has no code: it is not connected.
+      const reason = code === undefined ? '_STATE' : this.nameOf(code)
+      this.refuse(sending, new PublishError(plainFault(reason), reason, `${topic}: ${(error as Error).message}`))
       this.noteReason(reason, topic)
     }
   }
@@ -216,7 +218,7 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
     return false
   }
 
-  /** A record that timed out is a fault of its topic where Kafka answers. */
+  /** Where Kafka answers, a record that got no answer is a fault of its topic. */
   private async clearedUp (fault: Fault, reason: string, topic: string, message: string): Promise<PublishError> {
     if (fault === 'unclear') fault = await this.looks.look(topic) === 'silent' ? 'cluster' : 'topic'
     return new PublishError(fault, reason, `${topic}: ${message}`)
@@ -224,15 +226,8 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
 
   private noteReason (reason: string, topic: string): void {
     if (reason === '_FATAL') this.link.replace()
-    if (reason !== '_UNKNOWN_TOPIC' && reason !== 'UNKNOWN_TOPIC_OR_PART') return
-    this.creation?.forget(topic)
-    // The producer asks for a topic that it takes for missing only every five minutes; being asked, it sees it again.
-    this.looks.look(topic)
-  }
-
-  private publishError (reason: string, topic: string, message: string): PublishError {
-    const fault = faultOf(reason)
-    return new PublishError(fault === 'unclear' ? 'cluster' : fault, reason, `${topic}: ${message}`)
+    // It may be gone: that is looked at before the next record.
+    else if (faultOf(reason) === 'topic') this.creation?.forget(topic)
   }
 
   private hold (sending: Sending, creation: TopicCreation): void {
@@ -253,7 +248,7 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
       for (const sending of held) this.produce(sending)
     } else {
       // That its creation was refused is no fault of an event, whatever the reason.
-      const fault = faultOf(error.reason) === 'cluster' ? 'cluster' : 'topic'
+      const fault = plainFault(error.reason) === 'cluster' ? 'cluster' : 'topic'
       for (const sending of held) this.fail(sending, new PublishError(fault, error.reason, error.message))
     }
   }
@@ -309,4 +304,10 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
 /** What is sent in order. */
 function lineOf ({ topic, key }: EventRecord): string {
   return `${topic}\0${key}`
+}
+
+/** What is at fault, where more than the reason cannot be known. */
+function plainFault (reason: string): PublishFault {
+  const fault = faultOf(reason)
+  return fault === 'unclear' ? 'cluster' : fault
 }

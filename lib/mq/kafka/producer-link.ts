@@ -54,10 +54,7 @@ export class ProducerLink extends EventEmitter<ProducerLinkEvents> {
     this.producer = producer
   }
 
-  /**
-   * Asks the cluster for a topic; '' asks for nothing but an answer. Rejects when there is none in time. That it is
-   * asked also makes the producer see a topic that it took for missing.
-   */
+  /** Asks the cluster for a topic; '' asks for nothing but an answer. Rejects when there is none in time. */
   async ask (topic: string): Promise<'present' | 'absent'> {
     const { producer } = this
     if (producer === undefined) throw new Error('there is no Kafka producer just now')

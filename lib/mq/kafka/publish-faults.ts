@@ -1,7 +1,7 @@
 import type { PublishFault } from '../event-transport.js'
 import type { KafkaClient } from './kafka-client.js'
 
-/** `unclear`: the record was not stored in time, which says nothing of why. */
+/** `unclear`: there was no answer, from the cluster or only from the broker that leads the record's partition. */
 export type Fault = PublishFault | 'unclear'
 
 /**
@@ -31,15 +31,18 @@ export const faultTable: Readonly<Record<Fault, readonly string[]>> = {
     'THROTTLING_QUOTA_EXCEEDED',
   ],
   cluster: [
-    '_TRANSPORT', '_ALL_BROKERS_DOWN', '_RESOLVE', '_SSL', '_AUTHENTICATION', '_TIMED_OUT', '_TIMED_OUT_QUEUE',
-    'BROKER_NOT_AVAILABLE', 'NETWORK_EXCEPTION', 'NOT_CONTROLLER', 'REBOOTSTRAP_REQUIRED',
+    '_ALL_BROKERS_DOWN', '_RESOLVE', '_SSL', '_AUTHENTICATION', 'NOT_CONTROLLER', 'REBOOTSTRAP_REQUIRED',
     'SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE', 'SECURITY_DISABLED',
     'CLUSTER_AUTHORIZATION_FAILED', 'UNSUPPORTED_VERSION', '_UNSUPPORTED_FEATURE',
     // The producer itself is of no more use, or is not there.
-    '_FATAL', '_FENCED', 'PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', '_STATE', '_DESTROY', '_PURGE_QUEUE',
+    '_FATAL', '_FENCED', 'PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', '_STATE', '_PURGE_QUEUE',
     '_PURGE_INFLIGHT', '_QUEUE_FULL', '_CRIT_SYS_RESOURCE',
   ],
-  unclear: ['_MSG_TIMED_OUT'],
+  unclear: [
+    '_MSG_TIMED_OUT', '_TIMED_OUT', '_TIMED_OUT_QUEUE', '_TRANSPORT', 'BROKER_NOT_AVAILABLE', 'NETWORK_EXCEPTION',
+    // Also what a record is given back with whose topic is deleted meanwhile.
+    '_DESTROY', '_DESTROY_BROKER',
+  ],
 }
 
 const faults = new Map(Object.entries(faultTable).flatMap(([fault, reasons]) =>

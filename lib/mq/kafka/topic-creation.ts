@@ -67,7 +67,8 @@ export class TopicCreation {
   }
 
   private async prepareNow (topic: string): Promise<void> {
-    const state = await this.looks.look(topic)
+    // What was found a moment ago may be why it is asked for: that it was there, and is not.
+    const state = await this.looks.lookAgain(topic)
     if (state === 'silent') throw new TopicCreationError('_TIMED_OUT', 'Kafka does not answer')
     if (state === 'absent') {
       const creation = this.turn.then(async () => await this.create(topic))

@@ -41,6 +41,8 @@ export class FakeProducer extends EventEmitter implements KafkaProducer {
   /** Names of the errors that values are refused with at once. */
   readonly refusals = new Map<string, string>()
   isConnected = false
+  /** Whether questions go unanswered. */
+  isSilent = false
 
   constructor (private readonly onConnect: (producer: FakeProducer) => Error | undefined) {
     super()
@@ -66,7 +68,8 @@ export class FakeProducer extends EventEmitter implements KafkaProducer {
   }
 
   getMetadata ({ topic }: MetadataOptions, done: Done<KafkaMetadata>): void {
-    setImmediate(() => done(null, { topics: topic === undefined ? [] : [{ name: topic, partitions: [{}] }] }))
+    const topics = topic === undefined ? [] : [{ name: topic, partitions: [{}] }]
+    setImmediate(() => done(this.isSilent ? kafkaError('_TIMED_OUT') : null, { topics }))
   }
 
   setPollInBackground (): void {}

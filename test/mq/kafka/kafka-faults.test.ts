@@ -54,6 +54,21 @@ t.test('behind a record that fails, those of its key that are on their way fail,
   t.strictSame(transport.failed, { event: 0, topic: 3, cluster: 0 })
 })
 
+t.test('a record without an answer is a fault of its topic where Kafka answers, else of Kafka', async t => {
+  const fake = new FakeKafka()
+  const transport = await withTransport(t, 'x', {}, fake.load)
+  for (const [value, reason] of [['1', '_MSG_TIMED_OUT'], ['2', '_DESTROY']]) {
+    const outcome = sent(transport, record('t', 'a', value))
+    fake.latest.report(value, reason)
+    t.match(await outcome, { fault: 'topic', reason })
+  }
+  fake.latest.isSilent = true
+  const outcome = sent(transport, record('another', 'a', '3'))
+  fake.latest.report('3', '_MSG_TIMED_OUT')
+  t.match(await outcome, { fault: 'cluster', reason: '_MSG_TIMED_OUT' })
+  t.equal(transport.isUp, false)
+})
+
 t.test('after a fatal error what is on its way fails, and another producer takes over', async t => {
   const fake = new FakeKafka()
   const transport = await withTransport(t, 'x', {}, fake.load)
