@@ -133,9 +133,9 @@ export class TopicReader {
 
   /** What was committed in the group's name, for the partitions where something was. */
   async committed (bounds: readonly PartitionBounds[]): Promise<Map<number, number>> {
-    const { topic } = this.options
+    const { topic, group } = this.options
     const partitions = bounds.map(({ partition }) => ({ topic, partition }))
-    const found = await this.ask<Array<Partial<TopicPlace>>>('look up what was read of', done =>
+    const found = await this.ask<Array<Partial<TopicPlace>>>(`look up how far the group ${group} is in`, done =>
       this.consumer.committed(partitions, this.timeoutMs, done))
     return new Map(found.flatMap(({ partition, offset }): Array<[number, number]> =>
       partition === undefined || offset === undefined || offset < 0 ? [] : [[partition, offset]]))
@@ -143,9 +143,9 @@ export class TopicReader {
 
   /** Commits in the group's name: for each partition the offset to go on at. Resolves when it is stored. */
   async commit (offsets: ReadonlyMap<number, number>): Promise<void> {
-    const { topic } = this.options
+    const { topic, group } = this.options
     const places = Array.from(offsets, ([partition, offset]) => ({ topic, partition, offset }))
-    await this.ask('remember what was read of', done => this.consumer.commitCb(places, done))
+    await this.ask(`remember how far the group ${group} is in`, done => this.consumer.commitCb(places, done))
   }
 
   /**
