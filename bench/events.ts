@@ -8,6 +8,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { fromBinary } from '@bufbuild/protobuf'
+import { MqEventSchema } from '../lib/gen/mics/hook/v1/hook_pb.js'
 import { KafkaConsumer } from '../test/helpers/kafka-consumer.js'
 import { KafkaServer } from '../test/helpers/kafka-server.js'
 import { Client } from './client.js'
@@ -143,9 +145,8 @@ try {
   const sent = messages - messagesBefore
   const consumer = await KafkaConsumer.start(kafka.brokers, TOPIC)
   const published = (): number => new Set(consumer.records
-    .filter(({ headers }) => headers.some(([, value]) => value === 'SINGLE_CHAT_MSG'))
-    .map(({ value }) => /l\d+/.exec(value?.toString('latin1') ?? '')?.[0])
-    .filter(Boolean)).size
+    .map(({ value }) => fromBinary(MqEventSchema, value ?? Buffer.alloc(0)).msgId)
+    .filter(msgId => msgId.startsWith('l'))).size
   const patience = performance.now() + 60_000
   while (published() < sent && performance.now() < patience) await delay(200)
   console.log(`${published()} of ${sent} messages are in the topic, ${consumer.records.length} records in all`)

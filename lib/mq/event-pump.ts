@@ -8,7 +8,7 @@ import type { TenantOutbox } from './tenant-outbox.js'
  * What may be done in one turn of the event loop, and of that for one tenant before the next one's turn, in small
  * events. The last batch may pass it.
  */
-const TURN_COST = 256
+const TURN_COST = 64
 const SLICE_COST = 32
 
 export interface EventPumpOptions {
