@@ -135,6 +135,11 @@ t.test('an event without a signature, or with one of another length, does not ve
   t.equal(verifyEvent('', Buffer.concat([unsigned, prefixed(11, hmacOf('', unsigned))])), false, 'an empty secret signs nothing')
 })
 
+t.test('what is signed and is no protobuf does not verify', async t => {
+  const rubbish = Buffer.from([0x07])
+  t.equal(verifyEvent('s3cret', Buffer.concat([prefixed(11, hmacOf('s3cret', rubbish)), rubbish])), false)
+})
+
 t.test('damaged bytes do not verify, and never throw', async () => {
   const value = published(event)
   fc.assert(fc.property(damaged(fc.constant(value)), (bytes) => {

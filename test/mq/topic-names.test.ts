@@ -31,6 +31,10 @@ t.test('other characters become the bytes of their UTF-8', async t => {
   t.equal(names.event('😀'), 'im-mics--xF0-x9F-x98-x80-event')
 })
 
+t.test('ids that are no text at all stay different too', async t => {
+  t.equal(new Set(['\ud800', '\ud801', '\udc00', '\ufffd'].map(id => names.event(id))).size, 4)
+})
+
 t.test('what reads like an escape is escaped', async t => {
   t.equal(names.event('a-x20b'), 'im-mics-a-x2Dx20b-event')
   t.equal(names.event('a-x2gb'), 'im-mics-a-x2gb-event')

@@ -125,15 +125,14 @@ t.test('one that cannot be published ends it, and is the first of the next', asy
     code: 'MICS_REPLAY_STOPPED',
     message: 'the dead letter at partition 0, offset 1 could not be published: MSG_SIZE_TOO_LARGE: too large',
     error: tooLarge,
-    counts: { replayed: 1, truncated: 0, failed: 1 },
+    counts: { replayed: 2, truncated: 0, failed: 1 },
   })
   t.strictSame(failures, [1])
-  t.strictSame([...topic.offsets], [[0, 1]])
+  t.strictSame([...topic.offsets], [[0, 1], [1, 1]], 'other partitions are as far as they came')
 
   transport.errors.clear()
   await replay.run(await replay.plan())
-  t.strictSame(transport.values.filter(value => value !== 'c'), ['a', 'b', 'd'])
-  t.equal(transport.values.at(-2), 'c', 'in order after b')
+  t.strictSame(transport.values, ['a', 'c', 'd', 'b', 'c'], 'what was behind it comes behind it once more')
 })
 
 t.test('one that is refused for ever can be skipped', async t => {
@@ -144,7 +143,7 @@ t.test('one that is refused for ever can be skipped', async t => {
 })
 
 t.test('a topic that takes nothing is never skipped, and not tried with each', async t => {
-  const { replay, topic, transport } = scene([['a', 'b', 'c'], []], [['a', missing], ['b', missing], ['c', missing]])
+  const { replay, topic, transport } = scene([['a', 'b'], ['c']], [['a', missing], ['b', missing], ['c', missing]])
   const failures: number[] = []
   const run = replay.run(await replay.plan(), { skipFailed: true, onFailed: ({ offset }) => failures.push(offset) })
   await t.rejects(run, ReplayStoppedError)

@@ -51,11 +51,8 @@ export class MemoryTopic {
   }
 
   async * read (ranges: readonly PartitionRange[], signal?: AbortSignal): AsyncGenerator<TopicRecord[]> {
-    for (const { partition, from, to } of ranges) {
-      if (signal?.aborted === true) return
-      const records = this.partitions[partition].slice(from, to)
-      if (records.length > 0) yield records
-    }
+    const records = ranges.flatMap(({ partition, from, to }) => this.partitions[partition].slice(from, to))
+    if (records.length > 0 && signal?.aborted !== true) yield records
   }
 }
 
