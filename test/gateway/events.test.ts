@@ -1,37 +1,21 @@
 import { fromBinary } from '@bufbuild/protobuf'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { EventType } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { ConnectAckSchema, MessageRequestSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
 import { AckStatus, body, MessageType } from '../helpers/client.js'
 import { decodeEvent, expectedSign, firsts, msgIds } from '../helpers/events.js'
 import { SECRET } from '../helpers/gateway.js'
-import { KafkaConsumer } from '../helpers/kafka-consumer.js'
+import { startKafkaGateway, type KafkaGateway } from '../helpers/kafka-gateway.js'
 import { KafkaServer } from '../helpers/kafka-server.js'
-import { startPatientGateway } from '../helpers/patient-gateway.js'
 import { until } from '../helpers/until.js'
 
 // One broker for all tests of this file: it takes seconds to start. Each test has tenants' topics of its own.
 const kafka = await KafkaServer.start()
 t.teardown(async () => await kafka.close())
 
-let topics = 0
-
 /** A gateway whose events go to topics that no other test uses. */
-async function start (t: Parameters<typeof startPatientGateway>[0], env: NodeJS.ProcessEnv = {}, create = ['t1', 't2']) {
-  const prefix = `run${++topics}`
-  for (const tenantId of create) await kafka.createTopic(`${prefix}-${tenantId}-event`, { partitions: 3 })
-  const gateway = await startPatientGateway(t, {
-    KAFKA_BROKERS: kafka.brokers,
-    KAFKA_EVENT_TOPIC: `${prefix}-{tenant_id}-event`,
-    KAFKA_DLQ_TOPIC: `${prefix}-{tenant_id}-event-dlq`,
-    ...env,
-  })
-  const consume = async (tenantId: string, suffix = ''): Promise<KafkaConsumer> => {
-    const consumer = await KafkaConsumer.start(kafka.brokers, `${prefix}-${tenantId}-event${suffix}`)
-    t.teardown(async () => await consumer.close())
-    return consumer
-  }
-  return { ...gateway, prefix, consume }
+async function start (t: Test, env?: NodeJS.ProcessEnv, create?: string[]): Promise<KafkaGateway> {
+  return await startKafkaGateway(t, kafka, env, create)
 }
 
 t.test('what happens is published, each kind with its fields, signature, key and headers', async t => {
@@ -179,6 +163,7 @@ t.test('a tenant whose topic is missing has its events in its dead letter topic,
   t.match(headers.get('mics-dlq-reason'), /UNKNOWN_TOPIC/)
   t.equal(headers.get('mics-dlq-topic'), `${prefix}-t2-event`)
   t.equal(headers.get('mics-tenant-id'), 't2')
+  t.match(headers.get('mics-dlq-message'), /; create it, or set KAFKA_CREATE_TOPICS=true$/)
   t.equal(await metric('mics_events_dead_lettered_total', { tenant: 't1' }), 0)
 
   await kafka.createTopic(`${prefix}-t2-event`)

@@ -5,7 +5,7 @@ import { BATCH_BYTES, clientSettings, producerSettings, topicMaxBytes, type Kafk
 import type { KafkaClient, KafkaError } from './kafka-client.js'
 import { loadKafkaClient } from './load-client.js'
 import { ProducerLink } from './producer-link.js'
-import { errorNames, faultOf, type Fault } from './publish-faults.js'
+import { adviceOn, errorNames, faultOf, type Fault } from './publish-faults.js'
 import { RecordsBehind } from './records-behind.js'
 import { RecordsOnTheWay } from './records-on-the-way.js'
 import { TopicCreation, TopicCreationError } from './topic-creation.js'
@@ -161,7 +161,7 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
       const { code } = error as Partial<KafkaError>
       // What the client refuses before it asks librdkafka has no code: it is not connected.
       const reason = code === undefined ? '_STATE' : this.nameOf(code)
-      this.refuse(sending, new PublishError(plainFault(reason), reason, `${topic}: ${(error as Error).message}`))
+      this.refuse(sending, this.errorOf(plainFault(reason), reason, topic, (error as Error).message))
       this.noteReason(reason, topic)
     }
   }
@@ -197,7 +197,7 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
     const reason = this.nameOf(code)
     let fault = faultOf(reason)
     if (fault === 'event') {
-      if (this.wasAlone(record, id)) return this.fail(sending, new PublishError('event', reason, `${topic}: ${message}`))
+      if (this.wasAlone(record, id)) return this.fail(sending, this.errorOf('event', reason, topic, message))
       fault = 'topic'
     }
     const error = this.clearedUp(fault, reason, topic, message)
@@ -221,7 +221,7 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
   /** Where Kafka answers, a record that got no answer is a fault of its topic. */
   private async clearedUp (fault: Fault, reason: string, topic: string, message: string): Promise<PublishError> {
     if (fault === 'unclear') fault = await this.looks.look(topic) === 'silent' ? 'cluster' : 'topic'
-    return new PublishError(fault, reason, `${topic}: ${message}`)
+    return this.errorOf(fault, reason, topic, message)
   }
 
   private noteReason (reason: string, topic: string): void {
@@ -294,6 +294,11 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
     this.state = 'down'
     this.probing = setInterval(() => { this.looks.look('') }, PROBE_INTERVAL_MS).unref()
     this.emit('down', this.link.lastProblem)
+  }
+
+  private errorOf (fault: PublishFault, reason: string, topic: string, message: string): PublishError {
+    const advice = adviceOn(reason, this.creation !== undefined)
+    return new PublishError(fault, reason, `${topic}: ${message}${advice === '' ? '' : `; ${advice}`}`)
   }
 
   private nameOf (code: number): string {

@@ -8,7 +8,7 @@ export class KafkaClientError extends Error {
   readonly code = 'MICS_KAFKA_CLIENT_UNUSABLE'
 
   constructor (isMissing: boolean, cause: unknown) {
-    const problem = isMissing ? 'is not installed' : 'is installed, and cannot be loaded'
+    const problem = isMissing ? 'is not installed' : `is installed, and cannot be loaded (${firstLine(cause)})`
     super(`events need the Kafka client ${packageName}, which ${problem}: run \`npm install ${packageName}\`; ` +
       'where its prebuilt binary cannot be had, `npm run kafka:client` builds it', { cause })
     this.name = 'KafkaClientError'
@@ -30,4 +30,9 @@ export async function loadKafkaClient (
     const { code, message } = error as NodeJS.ErrnoException
     throw new KafkaClientError(code === 'ERR_MODULE_NOT_FOUND' && message.includes(packageName), error)
   }
+}
+
+/** Without the paths that were tried and the modules that asked, which some have behind it. */
+function firstLine (error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]
 }

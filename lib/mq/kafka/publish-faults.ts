@@ -53,6 +53,22 @@ export function faultOf (reason: string): Fault {
   return faults.get(reason) ?? 'topic'
 }
 
+/**
+ * What an operator can do about a topic that takes nothing for this reason; empty where that is not known.
+ * @param isCreated whether missing topics are created
+ */
+export function adviceOn (reason: string, isCreated: boolean): string {
+  switch (reason) {
+    case 'UNKNOWN_TOPIC_OR_PART':
+    case '_UNKNOWN_TOPIC':
+      return isCreated ? '' : 'create it, or set KAFKA_CREATE_TOPICS=true'
+    case 'TOPIC_AUTHORIZATION_FAILED':
+      return 'grant the rights to write and to describe it'
+    default:
+      return ''
+  }
+}
+
 /** The names of the client's errors by their codes: `-192` is `_MSG_TIMED_OUT`. */
 export function errorNames ({ CODES }: Pick<KafkaClient, 'CODES'>): ReadonlyMap<number, string> {
   const names = new Map<number, string>()
