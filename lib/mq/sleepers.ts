@@ -6,6 +6,12 @@ export const startTimer: StartTimer = (ms, run) => {
   return () => clearTimeout(timer)
 }
 
+/**
+ * Milliseconds between two looks at who is to be woken: each goes through all of them, and where thousands of topics
+ * fail there is somebody to wake in every millisecond.
+ */
+const MIN_INTERVAL_MS = 20
+
 interface Sleeper {
   at: number
   wake: () => void
@@ -14,6 +20,7 @@ interface Sleeper {
 /** Who waits for a time, each for one; thousands of them with one timer. */
 export class Sleepers {
   private readonly sleepers = new Map<object, Sleeper>()
+  private lookedAt = -Infinity
   private timer?: { at: number, cancel: () => void }
 
   /** @param now milliseconds that only go forward */
@@ -23,7 +30,7 @@ export class Sleepers {
     return this.sleepers.size
   }
 
-  /** Calls `wake` at a time, instead of what was said before for the same. */
+  /** Calls `wake` at a time, or a few milliseconds later, instead of what was said before for the same. */
   sleep (who: object, at: number, wake: () => void): void {
     this.sleepers.set(who, { at, wake })
     this.setTimer(at)
@@ -45,12 +52,14 @@ export class Sleepers {
     this.sleepers.clear()
   }
 
-  private setTimer (at: number): void {
+  private setTimer (soonest: number): void {
+    const at = Math.max(soonest, this.lookedAt + MIN_INTERVAL_MS)
     if (this.timer !== undefined && this.timer.at <= at) return
     this.timer?.cancel()
     const cancel = this.startTimer(Math.max(Math.ceil(at - this.now()), 0), () => {
       this.timer = undefined
-      this.wakeUntil(this.now())
+      this.lookedAt = this.now()
+      this.wakeUntil(this.lookedAt)
     })
     this.timer = { at, cancel }
   }

@@ -130,14 +130,18 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
 
   send (record: EventRecord, done: Done): void {
     const sending = { record, done, sentAt: performance.now() }
-    if (this.creation === undefined || this.creation.has(record.topic)) this.produce(sending)
-    else this.hold(sending, this.creation)
+    const { creation } = this
+    // Behind one that was refused in this turn it must not be held: it would be stored before that goes again.
+    const isReady = creation === undefined || creation.has(record.topic) || this.refusalBefore(record) !== undefined
+    if (isReady) this.produce(sending)
+    else this.hold(sending, creation)
   }
 
   async close (): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
     clearInterval(this.probing)
+    this.creation?.close()
     this.giveUp('_DESTROY', 'the connection to Kafka was closed')
     await this.link.close()
   }
@@ -145,10 +149,8 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
   private produce (sending: Sending): void {
     const { record } = sending
     const { topic, key, value, headers } = record
-    if (this.refusedLines.size > 0) {
-      const error = this.refusedLines.get(lineOf(record))
-      if (error !== undefined) return this.refuse(sending, error)
-    }
+    const refusal = this.refusalBefore(record)
+    if (refusal !== undefined) return this.refuse(sending, refusal)
     const { producer } = this.link
     if (producer === undefined) {
       return this.refuse(sending, new PublishError('cluster', '_STATE', 'there is no Kafka producer just now'))
@@ -164,6 +166,11 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
       this.refuse(sending, this.errorOf(plainFault(reason), reason, topic, (error as Error).message))
       this.noteReason(reason, topic)
     }
+  }
+
+  /** Why one that is before a record, on the same line, was refused in this turn. */
+  private refusalBefore (record: EventRecord): PublishError | undefined {
+    return this.refusedLines.size > 0 ? this.refusedLines.get(lineOf(record)) : undefined
   }
 
   /** Fails a record that the client did not take: later, and with it those behind it that come in this turn. */
@@ -212,10 +219,10 @@ export class KafkaEventTransport extends EventEmitter<KafkaTransportEvents> impl
    */
   private wasAlone ({ topic, value }: EventRecord, id: number): boolean {
     if (value.length >= BATCH_BYTES) return true
-    if (this.crowded.get(topic, id) === true) return false
-    if (!this.onTheWay.some(({ record }) => record.topic === topic)) return true
-    this.crowded.mark(topic, id, this.onTheWay.latestId, true)
-    return false
+    const isCrowded = this.crowded.get(topic, id) ?? this.onTheWay.some(({ record }) => record.topic === topic)
+    // What came since the first of the batch failed may have been in one with this record.
+    if (isCrowded) this.crowded.mark(topic, id, this.onTheWay.latestId, true)
+    return !isCrowded
   }
 
   /** Where Kafka answers, a record that got no answer is a fault of its topic. */

@@ -23,9 +23,10 @@ export class RecordsBehind<T> {
    */
   mark (line: string, id: number, lastId: number, about: T): void {
     const known = this.marks.get(line)
-    if (known !== undefined && id <= known.lastId) return
+    const isBehind = known !== undefined && id <= known.lastId
     this.marks.delete(line)
-    this.marks.set(line, { id, lastId, about })
+    // What came since the first one failed is behind this one.
+    this.marks.set(line, isBehind ? { ...known, lastId } : { id, lastId, about })
   }
 
   /** What is marked for a record, where it is behind one. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ClientSettings, KafkaClient, KafkaError, NewTopic } from './kafka-client.js'
+import type { ClientSettings, KafkaAdmin, KafkaClient, KafkaError, NewTopic } from './kafka-client.js'
 import type { TopicLooks } from './topic-looks.js'
 
 /** Milliseconds for the cluster to create a topic. */
@@ -10,8 +10,8 @@ const SPREAD_TIMEOUT_MS = 5000
 
 const SPREAD_INTERVAL_MS = 50
 
-/** Topics remembered as present; beyond it they are looked up anew. */
-const MAX_PRESENT = 20_000
+/** Topics remembered as present, and as refused; beyond it that is found out anew. */
+const MAX_REMEMBERED = 20_000
 
 /** How topics are created; 0: as the brokers do by default. */
 export interface TopicShape {
@@ -29,11 +29,29 @@ export class TopicCreationError extends Error {
   }
 }
 
-/** Creates topics that do not exist, one after another. */
+interface Waiting {
+  readonly topic: string
+  readonly created: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Creates topics that do not exist, one after another. Those whose creation failed before come last, so that however
+ * many there are, the first event of another tenant does not wait for them.
+ */
 export class TopicCreation {
   private readonly present = new Set<string>()
+  private readonly refused = new Set<string>()
   private readonly preparing = new Map<string, Promise<void>>()
-  private turn: Promise<unknown> = Promise.resolve()
+  private readonly newcomers: Waiting[] = []
+  private readonly others: Waiting[] = []
+  /**
+   * A client of its own, while there is something to create: one that shares the producer's (createFrom) copies a lock
+   * of it, and hangs for ever where that was held just then. Making and ending one takes two milliseconds.
+   */
+  private admin?: KafkaAdmin
+  private isCreating = false
+  private isClosed = false
 
   constructor (
     private readonly client: Pick<KafkaClient, 'AdminClient'>,
@@ -66,21 +84,54 @@ export class TopicCreation {
     await preparation
   }
 
+  /** What waits is not created any more. */
+  close (): void {
+    this.isClosed = true
+  }
+
   private async prepareNow (topic: string): Promise<void> {
     // What was found a moment ago may be why it is asked for: that it was there, and is not.
     const state = await this.looks.lookAgain(topic)
     if (state === 'silent') throw new TopicCreationError('_TIMED_OUT', 'Kafka does not answer')
     if (state === 'absent') {
-      const creation = this.turn.then(async () => await this.create(topic))
-      this.turn = creation.catch(() => { /* who waits for this one hears of it */ })
-      await creation
+      await this.createInTurn(topic)
       await this.spread(topic)
     }
-    if (this.present.size >= MAX_PRESENT) this.present.clear()
-    this.present.add(topic)
+    remember(this.present, topic)
+  }
+
+  private async createInTurn (topic: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const lane = this.refused.has(topic) ? this.others : this.newcomers
+      lane.push({ topic, created: resolve, failed: reject })
+      if (!this.isCreating) this.createAll()
+    })
+  }
+
+  /** Until nobody waits. */
+  private async createAll (): Promise<void> {
+    this.isCreating = true
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      try {
+        await this.create(next.topic)
+        this.refused.delete(next.topic)
+        next.created()
+      } catch (error) {
+        remember(this.refused, next.topic)
+        next.failed(error)
+      }
+    }
+    this.admin?.disconnect()
+    this.admin = undefined
+    this.isCreating = false
+  }
+
+  private next (): Waiting | undefined {
+    return this.newcomers.shift() ?? this.others.shift()
   }
 
   private async create (topic: string): Promise<void> {
+    if (this.isClosed) throw new TopicCreationError('_DESTROY', 'the connection to Kafka was closed')
     const { partitions, replicationFactor, maxBytes } = this.shape
     const asked: NewTopic = {
       topic,
@@ -88,10 +139,8 @@ export class TopicCreation {
       replication_factor: replicationFactor === 0 ? -1 : replicationFactor,
       config: { 'max.message.bytes': String(maxBytes) },
     }
-    // A client of its own, for the moment: one that shares the producer's (createFrom) copies a lock of it, and hangs
-    // for ever where that was held just then. Making and ending one takes two milliseconds.
-    const admin = this.client.AdminClient.create(this.settings)
     try {
+      const admin = this.admin ??= this.client.AdminClient.create(this.settings)
       await new Promise<void>((resolve, reject) => {
         admin.createTopic(asked, CREATE_TIMEOUT_MS, error => {
           if (error === undefined || this.nameOf(error.code) === 'TOPIC_ALREADY_EXISTS') resolve()
@@ -101,8 +150,6 @@ export class TopicCreation {
     } catch (error) {
       const reason = this.nameOf((error as KafkaError).code)
       throw new TopicCreationError(reason, `the topic ${topic} does not exist, and creating it failed: ${(error as Error).message}`, { cause: error })
-    } finally {
-      admin.disconnect()
     }
   }
 
@@ -115,4 +162,9 @@ export class TopicCreation {
       await delay(SPREAD_INTERVAL_MS, undefined, { ref: false })
     }
   }
+}
+
+function remember (topics: Set<string>, topic: string): void {
+  if (topics.size >= MAX_REMEMBERED) topics.clear()
+  topics.add(topic)
 }

@@ -36,6 +36,34 @@ t.test('behind a record that is refused at once, those of its key fail in this t
   t.equal(await next, undefined, 'the next turn')
 })
 
+t.test('behind a record whose topic is found missing at once, those of its key do not wait for its creation', async t => {
+  const fake = new FakeKafka()
+  const transport = await withTransport(t, 'x', { KAFKA_CREATE_TOPICS: 'true' }, fake.load)
+  const first = sent(transport, record('t', 'a', '0'))
+  await until('it is handed over', () => fake.latest.produced.has('0'))
+  fake.latest.report('0')
+  t.equal(await first, undefined)
+
+  fake.latest.refusals.set('1', '_UNKNOWN_TOPIC')
+  const outcomes = allSent(transport, [record('t', 'a', '1'), record('t', 'a', '2'), record('t', 'b', '3')])
+  await until('what waited for the topic is handed over', () => fake.latest.produced.has('3'))
+  t.equal(fake.latest.produced.has('2'), false, 'it would be stored before the one that has to go again')
+  fake.latest.report('3')
+  t.match(await outcomes, [{ fault: 'topic' }, { fault: 'topic', reason: '_UNKNOWN_TOPIC' }, undefined])
+})
+
+t.test('a record that came after others were refused with their batch is not at fault for the next batch', async t => {
+  const fake = new FakeKafka()
+  const transport = await withTransport(t, 'x', {}, fake.load)
+  const outcomes = [record('t', 'a', '1'), record('t', 'b', '2')].map(async one => await sent(transport, one))
+  fake.latest.report('1', 'MSG_SIZE_TOO_LARGE')
+  outcomes.push(sent(transport, record('t', 'c', '3')))
+  for (const value of ['2', '3']) fake.latest.report(value, 'MSG_SIZE_TOO_LARGE')
+  outcomes.push(sent(transport, record('t', 'c', '3')))
+  fake.latest.report('3', 'MSG_SIZE_TOO_LARGE')
+  t.match(await Promise.all(outcomes), [{ fault: 'topic' }, { fault: 'topic' }, { fault: 'topic' }, { fault: 'event' }])
+})
+
 t.test('behind a record that fails, those of its key that are on their way fail, stored or not', async t => {
   const fake = new FakeKafka()
   const transport = await withTransport(t, 'x', {}, fake.load)
