@@ -144,7 +144,9 @@ t.test('while the broker hangs the chat goes on; what did not fit is dropped and
 })
 
 t.test('a tenant whose topic is missing has its events in its dead letter topic, and another does not notice', async t => {
-  const { connect, consume, metric, prefix } = await start(t, { KAFKA_DELIVERY_TIMEOUT_MS: '2000' }, ['t1'])
+  const { connect, consume, metric, prefix } = await start(t, {
+    KAFKA_DELIVERY_TIMEOUT_MS: '2000', KAFKA_MAX_ATTEMPTS: '2',
+  }, ['t1'])
   await kafka.createTopic(`${prefix}-t2-event-dlq`)
   const topic = await consume('t1')
   const letters = await consume('t2', '-dlq')
@@ -163,6 +165,9 @@ t.test('a tenant whose topic is missing has its events in its dead letter topic,
   t.match(headers.get('mics-dlq-reason'), /UNKNOWN_TOPIC/)
   t.equal(headers.get('mics-dlq-topic'), `${prefix}-t2-event`)
   t.equal(headers.get('mics-tenant-id'), 't2')
+  // Fewer where the broken topic was tried with an event that came later.
+  const attempts = dead.map(record => Number(new Map(record.headers).get('mics-dlq-attempts')))
+  t.ok(attempts.reduce((sum, count) => sum + Math.max(count - 1, 0), 0) <= 1, 'no more attempts than are configured')
   t.match(headers.get('mics-dlq-message'), /; create it, or set KAFKA_CREATE_TOPICS=true$/)
   t.equal(await metric('mics_events_dead_lettered_total', { tenant: 't1' }), 0)
 
@@ -207,16 +212,21 @@ t.test('a missing topic is created where that is configured, and what waited for
 })
 
 t.test('what is queued is published before the process ends', async t => {
-  const { connect, consume, server } = await start(t)
+  const { connect, consume, server } = await start(t, { KAFKA_FLUSH_SECONDS: '30' })
   const topic = await consume('t1')
   const alice = await connect('alice')
   const bob = await connect('bob')
+  await topic.until(2)
+  kafka.pause()
+  t.teardown(() => kafka.resume())
   for (let i = 0; i < 200; i++) alice.send({ toUserId: 'bob', msgId: `m${i}` })
   await alice.waitAcks(200)
-  await server.close()
-  await bob.closed
+  const closed = server.close()
+  await Promise.all([alice.closed, bob.closed])
+  kafka.resume()
+  await closed
   const records = await topic.all()
-  t.equal(msgIds(records, EventType.SINGLE_CHAT_MSG, 'alice:bob').length, 200)
+  t.equal(firsts(msgIds(records, EventType.SINGLE_CHAT_MSG, 'alice:bob')).length, 200)
   t.equal(msgIds(records, EventType.CONNECT_OFFLINE, 'alice').length, 1, 'the end of the connections, too')
   t.equal(msgIds(records, EventType.CONNECT_OFFLINE, 'bob').length, 1)
 })
