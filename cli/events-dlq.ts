@@ -4,7 +4,7 @@ import { DeadLetterReplay, ReplayStoppedError, type ReplayCounts, type ReplayPla
 import { KafkaEventTransport } from '../lib/mq/kafka/kafka-event-transport.js'
 import { jsonLines, tableLines, type EventFormat } from './event-lines.js'
 import {
-  boundsOf, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
+  boundsOf, endSoonAfter, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
   type EventsOptions, type EventsSource, type SecretOptions,
 } from './events-source.js'
 import { defaultFormat, formatOption } from './events-tail.js'
@@ -105,6 +105,7 @@ async function list (env: NodeJS.ProcessEnv, options: ListOptions): Promise<void
   const output = new LineOutput(process.stdout)
   const reader = await source.open(source.deadLetterTopic)
   const signal = AbortSignal.any([stopSignal(), output.closed])
+  endSoonAfter(signal)
   const reasons = new Map<string, number>()
   try {
     const found = await boundsOf(reader, source.deadLetterTopic, adviceOn(options), { signal })

@@ -31,6 +31,9 @@ export interface EventsSource {
 /** Milliseconds between two looks for a topic. */
 const WAIT_INTERVAL_MS = 1000
 
+/** Milliseconds to end in, once it was asked for. */
+const END_TIMEOUT_MS = 1000
+
 /** Only a name: it registers no member, and commits nothing. */
 const NO_GROUP = 'mics-events'
 
@@ -59,7 +62,7 @@ export async function eventsSource (env: NodeJS.ProcessEnv, options: EventsOptio
     eventTopic: names.event(tenant),
     deadLetterTopic: names.deadLetter(tenant),
     open: async (topic, group = NO_GROUP) =>
-      await TopicReader.open({ settings, topic, group, onTrouble: warnOnce() }),
+      await TopicReader.open({ settings, topic, group, onAway: warnAway, onBack: sayBack }),
   }
 }
 
@@ -108,6 +111,11 @@ export function stopSignal (): AbortSignal {
   return stop.signal
 }
 
+/** For a command that has nothing to lose: it ends soon after `signal`, even where a broker that hangs holds it up. */
+export function endSoonAfter (signal: AbortSignal): void {
+  signal.addEventListener('abort', () => setTimeout(() => process.exit(), END_TIMEOUT_MS).unref(), { once: true })
+}
+
 export function parseCount (text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
   return Number(text)
@@ -123,12 +131,10 @@ function readSecret (path: string): string {
   throw new CommandError('MICS_SECRET_FILE_EMPTY', `--secret-file: ${path} is empty; write the secret into it`)
 }
 
-/** Says what is wrong with the connection, each thing once. It is tried again without end. */
-function warnOnce (): (why: string) => void {
-  let last = ''
-  return why => {
-    if (why === last) return
-    last = why
-    process.stderr.write(`warning: Kafka: ${why}; trying again\n`)
-  }
+function warnAway (why: string): void {
+  process.stderr.write(`warning: Kafka: ${why || 'it does not answer'}; trying again\n`)
+}
+
+function sayBack (): void {
+  process.stderr.write('Kafka answers again\n')
 }

@@ -4,7 +4,7 @@ import { describeRecord, type EventDescription } from '../lib/mq/event-descripti
 import type { PartitionBounds, PartitionRange, TopicReader } from '../lib/mq/kafka/topic-reader.js'
 import { jsonLines, tableLines, type EventFormat } from './event-lines.js'
 import {
-  boundsOf, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
+  boundsOf, endSoonAfter, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
   type EventsOptions, type SecretOptions,
 } from './events-source.js'
 import { fail } from './failure.js'
@@ -81,6 +81,7 @@ async function tail (env: NodeJS.ProcessEnv, options: TailOptions): Promise<void
   const output = new LineOutput(process.stdout)
   const reader = await source.open(topic)
   const signal = AbortSignal.any([stopSignal(), output.closed])
+  endSoonAfter(signal)
   try {
     const found = await boundsOf(reader, topic, adviceOn(options), { wait, signal })
     if (found === undefined) return

@@ -248,3 +248,28 @@ t.test('no brokers, and none that answer, are errors that say what to do', async
   const silent = await tail(['-t', 'acme', '--brokers', '127.0.0.1:1'])
   t.match(silent, { exitCode: 1, stderr: /^no Kafka to work with at 127\.0\.0\.1:1: .*Connection refused.*\n$/ })
 })
+
+t.test('without Kafka it says so once, can be ended, and goes on when that is back', async t => {
+  const topic = await topicOf('outage')
+  await publish(t, kafka.brokers, [eventRecord(topic, { msgId: 'before' })])
+  const tails = [1, 2, 3].map(() => tailing(t, ['-t', 'outage', '--from-beginning']))
+  const [interrupted, terminated, lasting] = tails
+  await Promise.all(tails.map(async process => await process.prints(/"before"/)))
+  await kafka.kill()
+  await Promise.all(tails.map(async process => await process.prints(/warning: Kafka: /)))
+  interrupted.signal('SIGINT')
+  terminated.signal('SIGTERM')
+  t.equal(await interrupted.ended, 0)
+  t.equal(await terminated.ended, 0)
+
+  await kafka.restart()
+  await lasting.prints(/Kafka answers again/)
+  await publish(t, kafka.brokers, [eventRecord(topic, { msgId: 'after' })])
+  await lasting.prints(/"after"/)
+  t.match(lasting.stderr, /^warning: Kafka: .*; trying again\nKafka answers again\n$/)
+
+  kafka.pause()
+  lasting.signal('SIGINT')
+  t.equal(await lasting.ended, 0, 'a broker that hangs does not keep it')
+  kafka.resume()
+})

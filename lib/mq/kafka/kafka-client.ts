@@ -53,7 +53,12 @@ export interface MetadataOptions {
 }
 
 export interface KafkaMetadata {
-  readonly topics: ReadonlyArray<{ readonly name: string, readonly partitions: readonly unknown[] }>
+  readonly topics: ReadonlyArray<{ readonly name: string, readonly partitions: readonly PartitionMetadata[] }>
+}
+
+export interface PartitionMetadata {
+  /** The broker's id; negative: there is none. */
+  readonly leader: number
 }
 
 export interface KafkaAdmin {

@@ -2,6 +2,7 @@ import { problemOf } from './client-problem.js'
 import type { Callback, ClientSettings, KafkaMetadata } from './kafka-client.js'
 import type { ConsumedRecord, KafkaConsumer, KafkaConsumerClient, TopicPlace, Watermarks } from './kafka-consumer.js'
 import { loadKafkaClient } from './load-client.js'
+import { OutageWatch } from './outage-watch.js'
 import { KafkaUnreachableError, TopicMissingError, TopicReadError } from './reader-errors.js'
 
 /** A record as it was read. */
@@ -39,8 +40,10 @@ export interface TopicReaderOptions {
   group: string
   /** Milliseconds for Kafka to answer a question. Default: 10,000. */
   timeoutMs?: number
-  /** Told when a connection fails while records are read, which goes on by itself once it can. */
-  onTrouble?: (why: string) => void
+  /** Told once when Kafka goes away while records are read, which goes on by itself once it can. */
+  onAway?: (why: string) => void
+  /** Told once when it is back. */
+  onBack?: () => void
 }
 
 /** Records that are handed on at once. */
@@ -48,6 +51,9 @@ const BATCH = 500
 
 /** Milliseconds that a read waits for records; so long may ending take. */
 const WAIT_MS = 200
+
+/** Milliseconds for Kafka to answer whether it is there. */
+const LOOK_TIMEOUT_MS = 1000
 
 /** Kilobytes that may wait to be read. Default: 64 MB a partition. */
 const PREFETCH_KILOBYTES = 16_384
@@ -61,7 +67,8 @@ export class TopicReader {
   private readonly consumer: KafkaConsumer
   private ends: TopicPlace[] = []
   private lastTrouble = ''
-  private isReading = false
+  /** While records are read. */
+  private watch: OutageWatch | undefined
 
   private constructor (kafka: KafkaConsumerClient, private readonly options: TopicReaderOptions) {
     const { settings, group, timeoutMs = 10_000 } = options
@@ -107,9 +114,7 @@ export class TopicReader {
    */
   async bounds (): Promise<PartitionBounds[]> {
     const { consumer, timeoutMs, options: { topic } } = this
-    const { topics } = await this.ask<KafkaMetadata>('look for', done =>
-      consumer.getMetadata({ topic, allTopics: false, timeout: timeoutMs }, done))
-    const partitions = topics.find(({ name }) => name === topic)?.partitions ?? []
+    const partitions = await this.partitions(timeoutMs)
     if (partitions.length === 0) throw new TopicMissingError(topic)
     return await Promise.all(partitions.map(async (_, partition) => {
       const { lowOffset, highOffset } = await this.ask<Watermarks>('read the bounds of', done =>
@@ -157,7 +162,11 @@ export class TopicReader {
     const rest = new Map(ranges.filter(({ from, to }) => from < to).map(({ partition, to }) => [partition, to]))
     this.consumer.assign(ranges.filter(({ partition }) => rest.has(partition))
       .map(({ partition, from }) => ({ topic, partition, offset: from })))
-    this.isReading = true
+    const watch = this.watch = new OutageWatch({
+      look: async () => await this.isThere(),
+      onAway: () => this.options.onAway?.(this.lastTrouble),
+      onBack: () => this.options.onBack?.(),
+    })
     try {
       while (rest.size > 0 && signal?.aborted !== true) {
         const { records, ends } = await this.consume()
@@ -167,7 +176,8 @@ export class TopicReader {
         for (const { partition, offset } of ends) finish(rest, partition, offset)
       }
     } finally {
-      this.isReading = false
+      watch.stop()
+      this.watch = undefined
       this.consumer.unassign()
     }
   }
@@ -183,6 +193,22 @@ export class TopicReader {
     return { records, ends }
   }
 
+  private async partitions (timeout: number): Promise<KafkaMetadata['topics'][number]['partitions']> {
+    const { topic } = this.options
+    const { topics } = await this.ask<KafkaMetadata>('look for', done =>
+      this.consumer.getMetadata({ topic, allTopics: false, timeout }, done))
+    return topics.find(({ name }) => name === topic)?.partitions ?? []
+  }
+
+  /** Whether Kafka answers, and a broker leads each partition. */
+  private async isThere (): Promise<boolean> {
+    try {
+      return (await this.partitions(LOOK_TIMEOUT_MS)).every(({ leader }) => leader >= 0)
+    } catch {
+      return false // Why is in the client's log.
+    }
+  }
+
   private async ask<T> (doing: string, call: (done: Callback<T>) => unknown): Promise<T> {
     try {
       return await promised(call)
@@ -193,7 +219,7 @@ export class TopicReader {
 
   private trouble (message: string): void {
     this.lastTrouble = problemOf(message)
-    if (this.isReading) this.options.onTrouble?.(this.lastTrouble)
+    this.watch?.trouble()
   }
 }
 

@@ -68,7 +68,7 @@ export class FakeProducer extends EventEmitter implements KafkaProducer {
   }
 
   getMetadata ({ topic }: MetadataOptions, done: Done<KafkaMetadata>): void {
-    const topics = topic === undefined ? [] : [{ name: topic, partitions: [{}] }]
+    const topics = topic === undefined ? [] : [{ name: topic, partitions: [{ leader: 1 }] }]
     setImmediate(() => done(this.isSilent ? kafkaError('_TIMED_OUT') : null, { topics }))
   }
 

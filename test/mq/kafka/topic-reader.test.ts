@@ -8,6 +8,7 @@ import {
 } from '../../../lib/mq/kafka/topic-reader.js'
 import { promised, withKafkaClient, KAFKA_PATIENCE } from '../../helpers/kafka-client.js'
 import { withKafka } from '../../helpers/kafka-server.js'
+import { until } from '../../helpers/until.js'
 import { allSent, record, withTransport } from './transport.js'
 
 const kafka = await withKafka(t, { properties: { 'auto.create.topics.enable': true } })
@@ -97,18 +98,21 @@ t.test('what comes is read as it comes, until it is enough', async t => {
 
 t.test('a broker that goes and comes back is waited for', async t => {
   await kafka.createTopic('restart')
-  const troubles: string[] = []
-  const reader = await openReader(t, 'restart', { onTrouble: why => troubles.push(why) })
+  const told: string[] = []
+  const reader = await openReader(t, 'restart', { onAway: why => told.push(why), onBack: () => told.push('back') })
   const stop = new AbortController()
   const batches = reader.read([{ partition: 0, from: 0, to: Infinity }], stop.signal)
   const first = batches.next()
   await fill(t, 'restart', [['k', '1']])
   await first
   const second = batches.next()
+  await kafka.kill()
+  await until('it is told of', () => told.length > 0)
   await kafka.restart()
   await fill(t, 'restart', [['k', '2']])
   t.match((await second).value, [{ value: Buffer.from('2') }])
-  t.ok(troubles.length > 0, 'and told of')
+  await until('its end is told of', () => told.length > 1)
+  t.match(told, [/Connection refused|Disconnected/, 'back'])
   stop.abort()
   await batches.return(undefined)
 })
