@@ -48,6 +48,7 @@ export default fp<AppOptions>(async (app, { embedded = false, eventTransport }) 
     }
     for (const [tenant, ageMs] of oldest) emit({ tenant }, ageMs / 1000)
   })
+  if (transport instanceof KafkaEventTransport) transport.on('up', () => queue.retryNow())
   // The plugins above close before this one: what the last connections had to tell is in the queue by then.
   app.addHook('onClose', async () => await queue.close(config.kafkaFlushSeconds * 1000))
 }, { name: 'mq-publisher', dependencies: ['config', 'metrics', 'tenants'] })

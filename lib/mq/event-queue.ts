@@ -50,6 +50,10 @@ export interface EventQueueOptions {
  * topic where that does not take it. What neither takes waits here, within the limits, until one does. So every event
  * that is taken is published or a dead letter in the end, or counted as dropped: because both topics refuse it for
  * ever, because its tenant is gone, or because the process ends.
+ *
+ * The way of an event: EventQuota says whether it is taken, its TenantOutbox keeps it in a KeyLine, the EventPump takes
+ * batches out of the outboxes in turn, the EventCourier hands them to the transport and learns from what becomes of
+ * them (TopicHealth, ClusterHealth).
  */
 export class EventQueue implements MqPublisher {
   private readonly outboxes = new Map<string, TenantOutbox>()
@@ -109,6 +113,12 @@ export class EventQueue implements MqPublisher {
   close (timeoutMs: number): Promise<void> {
     this.closing ??= this.finish(timeoutMs)
     return this.closing
+  }
+
+  /** Kafka is known to answer again: what waits for it need not sit out its delay. */
+  retryNow (): void {
+    this.cluster.retryNow()
+    this.pump.wake()
   }
 
   /** Milliseconds since the oldest pending event was taken, of each tenant that has one. */

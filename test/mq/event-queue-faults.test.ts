@@ -200,6 +200,23 @@ t.test('when Kafka is back everything goes out at once, in order, without an att
   t.same(log, [])
 })
 
+t.test('told that Kafka is back, it does not sit out its delay', async t => {
+  const { queue, transport, publish, settle, clock } = setup()
+  transport.verdict = () => fault('cluster')
+  publish(ids(20))
+  await settle()
+  for (let i = 0; i < 8; i++) {
+    clock.advanceToNext()
+    await settle()
+  }
+  transport.verdict = () => undefined
+  await settle()
+  t.same(transport.storedIn('t1'), [], 'it waits')
+  queue.retryNow()
+  await settle()
+  t.same(transport.storedIn('t1'), ids(20))
+})
+
 t.test('a probe that is refused for what it is says nothing of Kafka, and the next one tries', async t => {
   const { transport, publish, settle, drain, clock } = setup()
   transport.verdict = () => fault('cluster')

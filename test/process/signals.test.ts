@@ -68,7 +68,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 t.test('with DRAIN_DELAY_SECONDS it is not ready and takes clients all the same, until that time is over', async t => {
   const { env } = await startHooks(t)
-  const mics = MicsProcess.start(t, ['start'], { ...env, DRAIN_DELAY_SECONDS: '4', DRAIN_TIMEOUT_SECONDS: '1' })
+  const mics = MicsProcess.start(t, ['start'], { ...env, DRAIN_DELAY_SECONDS: '8', DRAIN_TIMEOUT_SECONDS: '1' })
   const url = await mics.url()
   const alice = await connect(t, url, 'alice')
   mics.signal('SIGTERM')
