@@ -8,8 +8,8 @@ const MAX_LOOKS = 500
 
 /**
  * How late timers are, looked at every 20 ms. While the event loop stands still there are no looks, so a pause counts
- * as each of those that it swallowed: the share of looks that are late by a second is the share of time in which whoever
- * came had to wait so long. (The same correction as HdrHistogram's for coordinated omission.)
+ * as each of those that it swallowed: the share of looks that are late by a second is the share of time in which
+ * whoever came had to wait so long. (The same correction as HdrHistogram's for coordinated omission.)
  */
 export class EventLoopLag {
   /** In seconds. */

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { exposition, textOf, type Metric } from '../../lib/metrics/exposition.js'
 import { Histogram } from '../../lib/metrics/histogram.js'
-import { findPrometheus } from '../../scripts/find-prometheus.js'
+import { promtool } from '../helpers/prometheus-server.js'
 
 function metric (fields: Partial<Metric> = {}): Metric {
   return { name: 'mics_things', help: 'Things', type: 'gauge', labelNames: [], read: emit => emit({}, 1), ...fields }
@@ -57,10 +57,9 @@ t.test('a long text leaves others their turn', async t => {
 })
 
 t.test('promtool understands the text and finds nothing to say against it', async t => {
-  const { promtool } = findPrometheus()
   const histogram = new Histogram([0.1, 1])
   histogram.observe(0.5)
-  const child = spawn(promtool as string, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(promtool(), ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.end(await exposition([
     metric({ read: emit => emit({ tenant: 'a"b\\c\nd' }, Infinity) }),
     metric({ name: 'mics_some_total', type: 'counter', read: emit => emit({}, 1e21) }),
