@@ -7,6 +7,8 @@ export default fp(async app => {
   const { gatewayMetrics, nodeDirectory, onlineRoutes, tenantPlaces, tenants } = app
   // It is begun again, here or on another node, where it does not end.
   const failed = logFailures(app.log.error.bind(app.log), new ThrottledLog(10_000), 'removing what a dead node left')
+  let removed = 0
+  gatewayMetrics.nodeCounter('dead_nodes_removed_total', 'Nodes that died, and whose remains this one has removed', () => removed)
   nodeDirectory.on('abandoned', memberKey => { bury(memberKey).catch(failed) })
 
   async function bury (memberKey: string): Promise<void> {
@@ -20,7 +22,8 @@ export default fp(async app => {
     }
     const line = { member: memberKey, routes, lostMessages: lost }
     // One that left in order has left nothing.
-    if (routes + lost === 0) app.log.info(line, 'a node is gone and has left nothing')
-    else app.log.warn(line, 'removed what a dead node left')
+    if (routes + lost === 0) return app.log.info(line, 'a node is gone and has left nothing')
+    removed++
+    app.log.warn(line, 'removed what a dead node left')
   }
 }, { name: 'burials', dependencies: ['metrics', 'tenants', 'node-directory', 'online-routes', 'admission'] })

@@ -9,12 +9,15 @@ declare module 'fastify' {
   }
 }
 
-/** `GET /metrics`, and what this gateway counts. The registry is this app's own: two apps in one process do not mix. */
+/**
+ * `GET /metrics`: what this gateway counts, and what prom-client knows of the process and the HTTP routes. The registry
+ * is this app's own: two apps in one process do not mix.
+ */
 export default fp(async app => {
   const registry = new Registry()
-  const gatewayMetrics = new GatewayMetrics(registry, app.config.metricsMaxTenants)
+  const gatewayMetrics = new GatewayMetrics(app.config.metricsMaxTenants)
   await app.register(fastifyMetrics.default, {
-    endpoint: '/metrics',
+    endpoint: null,
     defaultMetrics: { enabled: true, register: registry },
     routeMetrics: {
       enabled: { histogram: true, summary: false },
@@ -24,4 +27,8 @@ export default fp(async app => {
   })
   app.decorate('gatewayMetrics', gatewayMetrics)
   app.addHook('onClose', async () => gatewayMetrics.close())
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(registry.contentType)
+    return await gatewayMetrics.text() + await registry.metrics()
+  })
 }, { name: 'metrics', dependencies: ['config'] })

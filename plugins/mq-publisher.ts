@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Histogram } from 'prom-client'
 import type { AppOptions } from '../lib/config/app-options.js'
+import { Histogram } from '../lib/metrics/histogram.js'
 import { EventQueue } from '../lib/mq/event-queue.js'
 import type { EventTransport } from '../lib/mq/event-transport.js'
 import { GatewayEvents } from '../lib/mq/gateway-events.js'
@@ -40,7 +40,7 @@ export default fp<AppOptions>(async (app, { embedded = false, eventTransport }) 
     log: { info: log.info.bind(log), warn: log.warn.bind(log) },
   })
   app.decorate('gatewayEvents', new GatewayEvents(queue, Date.now))
-  gatewayMetrics.nodeGauge('events_oldest_seconds', 'Age of the oldest event waiting to be published', ['tenant'], emit => {
+  gatewayMetrics.nodeGauge('events_oldest_age_seconds', 'Age of the oldest event waiting to be published', ['tenant'], emit => {
     const oldest = new Map<string, number>()
     for (const [tenantId, ageMs] of queue.oldestAges()) {
       const tenant = gatewayMetrics.label(tenantId)
@@ -62,12 +62,9 @@ async function openTransport (app: FastifyInstance, embedded: boolean): Promise<
     ['fault'], emit => {
       for (const [fault, count] of Object.entries(kafka.failed)) emit({ fault }, count)
     })
-  const seconds = new Histogram({
-    name: 'mics_kafka_record_duration_seconds',
-    help: 'Time from handing a record to the Kafka client until it is stored',
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [gatewayMetrics.registry],
-  })
+  const seconds = new Histogram([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+  gatewayMetrics.nodeHistogram('kafka_record_duration_seconds',
+    'Time from handing a record to the Kafka client until it is stored', seconds)
   kafka.on('stored', ms => seconds.observe(ms / 1000))
   let goneAt = 0
   kafka.on('down', problem => {

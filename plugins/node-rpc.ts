@@ -34,11 +34,11 @@ export default fp(async app => {
     emit({ reason: 'token' }, server?.unauthorized ?? 0)
     emit({ reason: 'other_member' }, server?.misdirected ?? 0)
   })
-  gatewayMetrics.nodeCounters('node_rpc_items_total', 'What other nodes sent that was not done: seen before, late, or failed',
-    ['kind'], emit => {
-      emit({ kind: 'repeated' }, server?.repeated ?? 0)
-      emit({ kind: 'late' }, server?.late ?? 0)
-      emit({ kind: 'failed' }, server?.faults ?? 0)
+  gatewayMetrics.nodeCounters('node_rpc_items_not_done_total', 'What other nodes sent that was not done: seen before, late, or failed',
+    ['reason'], emit => {
+      emit({ reason: 'repeated' }, server?.repeated ?? 0)
+      emit({ reason: 'late' }, server?.late ?? 0)
+      emit({ reason: 'failed' }, server?.faults ?? 0)
     })
   app.addHook('onReady', async () => {
     if (server !== undefined) {

@@ -27,7 +27,7 @@ export default fp<AppOptions>(async (app, { tenantsFileIntervalMs }) => {
     contentHash: file.contentHash,
     onChange (configs) {
       const { added, changed, removed } = tenants.replaceAll(together(given, configs))
-      app.gatewayMetrics.tenantsReload.inc({ result: 'applied' })
+      app.gatewayMetrics.tenantsFileReloads.add('applied')
       app.log.info({ added: added.length, changed: changed.length, removed: removed.length }, 'tenants file applied')
       if (tenants.size === 0) app.log.warn(noTenantsWarning)
     },
@@ -36,7 +36,7 @@ export default fp<AppOptions>(async (app, { tenantsFileIntervalMs }) => {
         app.log.error({ err: error }, 'following the tenants file failed')
         return
       }
-      app.gatewayMetrics.tenantsReload.inc({ result: 'refused' })
+      app.gatewayMetrics.tenantsFileReloads.add('refused')
       app.log.error({ err: error }, 'tenants file refused, the previous tenants stay in force')
     },
   })

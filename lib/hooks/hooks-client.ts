@@ -129,19 +129,16 @@ export class HooksClient {
     const { metrics, throttledLog, warn } = this.deps
     const { operation, tenantId, traceId, msgId } = call
     const startedAt = performance.now()
-    const label = metrics.label(tenantId)
     try {
       const value = await this.attempt(call, decode, startedAt)
-      metrics.tenant(tenantId).hookCall(operation, isYes(value) ? 'ok' : 'denied')
+      metrics.hookCall(tenantId, operation, isYes(value) ? 'ok' : 'denied', secondsSince(startedAt))
       return { ok: true, value }
     } catch (error) {
       const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
-      metrics.tenant(tenantId).hookCall(operation, failure.kind)
+      metrics.hookCall(tenantId, operation, failure.kind, secondsSince(startedAt))
       throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
         { tenantId, operation, traceId, msgId, failure: failure.kind, reason: failure.message }, 'hook call failed')
       return { ok: false, failure }
-    } finally {
-      metrics.hookCallSeconds.observe({ tenant: label, operation }, (performance.now() - startedAt) / 1000)
     }
   }
 
@@ -217,6 +214,10 @@ export class HooksClient {
       await lane.transport.close()
     }
   }
+}
+
+function secondsSince (startedAt: number): number {
+  return (performance.now() - startedAt) / 1000
 }
 
 function decoded<T> (answer: T | undefined): T {

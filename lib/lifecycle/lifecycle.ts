@@ -12,9 +12,17 @@ export class Lifecycle {
   private current: LifecycleState = 'starting'
   private readonly steps: Array<{ name: string, run: DrainStep }> = []
   private draining?: Promise<void>
+  private stopping?: number
+
+  constructor (private readonly now = Date.now) {}
 
   get state (): LifecycleState {
     return this.current
+  }
+
+  /** When it was told to stop, in Unix milliseconds. */
+  get stoppingSince (): number | undefined {
+    return this.stopping
   }
 
   /** It takes no new clients. */
@@ -33,6 +41,7 @@ export class Lifecycle {
    */
   async leave (delayMs: number): Promise<void> {
     if (this.current !== 'draining') this.current = 'leaving'
+    this.stopping ??= this.now()
     if (delayMs > 0) await delay(delayMs)
   }
 
@@ -47,6 +56,7 @@ export class Lifecycle {
    */
   drain (deadline: AbortSignal, onError: (step: string, error: unknown) => void): Promise<void> {
     this.current = 'draining'
+    this.stopping ??= this.now()
     this.draining ??= this.runSteps(deadline, onError)
     return this.draining
   }

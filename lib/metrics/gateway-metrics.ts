@@ -1,30 +1,33 @@
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { TenantMetrics, type Counts } from './tenant-metrics.js'
+import { EventLoopLag } from './event-loop-lag.js'
+import { exposition, type Emit, type Metric } from './exposition.js'
+import { Histogram } from './histogram.js'
+import { Counts, TenantMetrics } from './tenant-metrics.js'
 
 /** The label value that tenants beyond the bound share. */
 const OTHER = 'other'
 
-const EVENT_LOOP_RESOLUTION_MS = 10
-
-type Labels = Record<string, string | number>
+/** Seconds. A call may take 0.15; what is beyond waited for the event loop. */
+const HOOK_CALL_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25]
 
 /**
  * Everything this gateway counts, under the prefix `mics_`. Tenants are a label with a bound: the first `maxTenants`
  * have a value of their own, all others share `other`.
  */
 export class GatewayMetrics {
-  readonly hookCallSeconds: Histogram
-  readonly tenantsReload: Counter
-  private readonly breakerState: Gauge
+  readonly tenantsFileReloads = new Counts<'applied' | 'refused'>('applied', 'refused')
+  private readonly registered = new Map<string, Metric>()
   private readonly tenants = new Map<string, TenantMetrics>()
-  private readonly eventLoopDelay: IntervalHistogram
+  private readonly hookCallSeconds = new Map<string, Histogram>()
+  private readonly breakers = new Map<string, { tenantId: string, operation: string, state: number }>()
+  private readonly eventLoopLag = new EventLoopLag()
+  private rendering?: Promise<string>
 
-  constructor (readonly registry: Registry, private readonly maxTenants: number) {
-    this.eventLoopDelay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS })
-    this.eventLoopDelay.enable()
-
+  constructor (private readonly maxTenants: number) {
     this.perTenant('gauge', 'connections', 'Connected clients', [], (m, emit) => emit({}, m.connections))
+    this.perTenant('gauge', 'tenant_connections_limit', 'Connections that the tenant may have on all nodes together', [],
+      (m, emit) => { if (m.connectionsLimit > 0) emit({}, m.connectionsLimit) })
+    this.perTenant('gauge', 'tenant_messages_per_second_limit', 'Messages a second that the tenant may send on all nodes together',
+      [], (m, emit) => { if (m.messagesPerSecondLimit > 0) emit({}, m.messagesPerSecondLimit) })
     this.perTenant('counter', 'connections_opened_total', 'Clients admitted', [],
       (m, emit) => emit({}, m.connectionsOpened))
     this.perTenant('counter', 'connection_closes_total', 'Connections closed or refused, by WebSocket close code',
@@ -43,6 +46,8 @@ export class GatewayMetrics {
       ['operation', 'result'], (m, emit) => {
         for (const [operation, results] of m.hookCalls) each(results, result => ({ operation, result }), emit)
       })
+    this.perTenant('counter', 'hook_call_seconds_total', 'Time spent in hook calls, waiting for a slot included', ['operation'],
+      (m, emit) => { for (const [operation, seconds] of m.hookSeconds) emit({ operation }, seconds) })
     this.perTenant('counter', 'check_message_degraded_total', 'Messages allowed because /check-message failed', [],
       (m, emit) => emit({}, m.checkDegraded))
     this.perTenant('counter', 'rate_limited_total', 'Messages or connections refused by a limit', ['kind'],
@@ -80,34 +85,16 @@ export class GatewayMetrics {
     this.perTenant('gauge', 'events_pending_bytes', 'Their bytes, as the limits count them', [],
       (m, emit) => emit({}, m.eventsPendingBytes))
 
-    this.hookCallSeconds = new Histogram({
-      name: 'mics_hook_call_duration_seconds',
-      help: 'Time from asking for a hook call to its outcome, waiting for a slot included',
-      labelNames: ['tenant', 'operation'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2],
-      registers: [registry],
-    })
-    this.breakerState = new Gauge({
-      name: 'mics_hook_breaker_state',
-      help: 'Breaker of a hook: 0 closed, 1 open, 2 half-open',
-      labelNames: ['tenant', 'operation'],
-      registers: [registry],
-    })
-    this.tenantsReload = new Counter({
-      name: 'mics_tenants_reloads_total',
-      help: 'Changes of the tenants file, applied or refused',
-      labelNames: ['result'],
-      registers: [registry],
-    })
-    for (const result of ['applied', 'refused']) this.tenantsReload.inc({ result }, 0)
-    this.nodeGauge('event_loop_lag_seconds', 'Event loop delay since the last scrape', ['quantile'], emit => {
-      for (const quantile of [0.5, 0.99, 1]) {
-        // The histogram holds the whole time between two looks; what is beyond the resolution is lag.
-        const lagMs = this.eventLoopDelay.percentile(quantile * 100) / 1e6 - EVENT_LOOP_RESOLUTION_MS
-        emit({ quantile }, Math.max(lagMs, 0) / 1000)
-      }
-      this.eventLoopDelay.reset()
-    })
+    this.register('histogram', 'hook_call_duration_seconds',
+      'Time from asking for a hook call to its outcome, waiting for a slot included', ['operation'], emit => {
+        for (const [operation, histogram] of this.hookCallSeconds) histogram.emit({ operation }, emit)
+      })
+    this.nodeGauge('hook_breaker_state', 'Breaker of a hook: 0 closed, 1 open, 2 half-open', ['tenant', 'operation'],
+      emit => this.readBreakers(emit))
+    this.nodeCounters('tenants_file_reloads_total', 'Changes of the tenants file, applied or refused', ['result'],
+      emit => each(this.tenantsFileReloads, result => ({ result }), emit))
+    this.nodeHistogram('event_loop_lag_seconds', 'How late timers are, looked at every 20 ms of the time',
+      this.eventLoopLag.histogram)
   }
 
   /** The counts of a tenant; those of `other` once there are too many. */
@@ -121,21 +108,47 @@ export class GatewayMetrics {
     return this.tenants.has(tenantId) ? tenantId : OTHER
   }
 
+  /**
+   * Counts a hook call that has its outcome.
+   * @param seconds from asking for it, the wait for a slot included
+   */
+  hookCall (tenantId: string, operation: string, result: string, seconds: number): void {
+    let histogram = this.hookCallSeconds.get(operation)
+    if (histogram === undefined) this.hookCallSeconds.set(operation, histogram = new Histogram(HOOK_CALL_BUCKETS))
+    histogram.observe(seconds)
+    this.tenant(tenantId).hookCall(operation, result, seconds)
+  }
+
+  /** What the tenant's limits are by now, 0: none. Tenants that share `other` have none in common, and tell none. */
+  limits (tenantId: string, connections: number, messagesPerSecond: number): void {
+    if (this.label(tenantId) !== tenantId) return
+    const metrics = this.tenant(tenantId)
+    metrics.connectionsLimit = connections
+    metrics.messagesPerSecondLimit = messagesPerSecond
+  }
+
   breaker (tenantId: string, operation: string, state: number): void {
-    this.breakerState.set({ tenant: this.label(tenantId), operation }, state)
+    this.breakers.set(JSON.stringify([tenantId, operation]), { tenantId, operation, state })
   }
 
   /** For a hook that is no more. */
   forgetBreaker (tenantId: string, operation: string): void {
-    this.breakerState.remove({ tenant: this.label(tenantId), operation })
+    this.breakers.delete(JSON.stringify([tenantId, operation]))
+  }
+
+  get metrics (): Metric[] {
+    return [...this.registered.values()]
+  }
+
+  /** All of it in Prometheus' text format. Who asks meanwhile gets the same. */
+  text (): Promise<string> {
+    this.rendering ??= exposition(this.metrics).finally(() => { this.rendering = undefined })
+    return this.rendering
   }
 
   /** A gauge of the node that is read when Prometheus asks. */
-  nodeGauge (
-    name: string, help: string, labelNames: string[],
-    read: (emit: (labels: Labels, value: number) => void) => void
-  ): void {
-    this.node(Gauge, name, help, labelNames, read)
+  nodeGauge (name: string, help: string, labelNames: string[], read: (emit: Emit) => void): void {
+    this.register('gauge', name, help, labelNames, read)
   }
 
   /** A counter of the node that is kept elsewhere and read when Prometheus asks. */
@@ -144,15 +157,16 @@ export class GatewayMetrics {
   }
 
   /** The same with labels. */
-  nodeCounters (
-    name: string, help: string, labelNames: string[],
-    read: (emit: (labels: Labels, value: number) => void) => void
-  ): void {
-    this.node(Counter, name, help, labelNames, read)
+  nodeCounters (name: string, help: string, labelNames: string[], read: (emit: Emit) => void): void {
+    this.register('counter', name, help, labelNames, read)
+  }
+
+  nodeHistogram (name: string, help: string, histogram: Histogram): void {
+    this.register('histogram', name, help, [], emit => histogram.emit({}, emit))
   }
 
   close (): void {
-    this.eventLoopDelay.disable()
+    this.eventLoopLag.close()
   }
 
   private add (tenantId: string): TenantMetrics {
@@ -162,34 +176,38 @@ export class GatewayMetrics {
     return metrics
   }
 
+  /** Of tenants that share a label the worst is told: open before half-open before closed. */
+  private readBreakers (emit: Emit): void {
+    const worst = new Map<string, { tenant: string, operation: string, state: number }>()
+    for (const { tenantId, operation, state } of this.breakers.values()) {
+      const tenant = this.label(tenantId)
+      const key = JSON.stringify([tenant, operation])
+      const told = worst.get(key)?.state
+      if (told === undefined || told === 0 || state === 1) worst.set(key, { tenant, operation, state })
+    }
+    for (const { tenant, operation, state } of worst.values()) emit({ tenant, operation }, state)
+  }
+
   private perTenant (
     type: 'gauge' | 'counter', name: string, help: string, labelNames: string[],
-    read: (metrics: TenantMetrics, emit: (labels: Labels, value: number) => void) => void
+    read: (metrics: TenantMetrics, emit: Emit) => void
   ): void {
-    this.node(type === 'gauge' ? Gauge : Counter, name, help, ['tenant', ...labelNames], emit => {
+    this.register(type, name, help, ['tenant', ...labelNames], emit => {
       for (const [tenant, metrics] of this.tenants) read(metrics, (labels, value) => emit({ tenant, ...labels }, value))
     })
   }
 
-  private node (
-    Type: typeof Gauge | typeof Counter, name: string, help: string, labelNames: string[],
-    read: (emit: (labels: Labels, value: number) => void) => void
+  private register (
+    type: Metric['type'], shortName: string, help: string, labelNames: string[], read: (emit: Emit) => void
   ): void {
-    const metric: Gauge | Counter = new Type({
-      name: `mics_${name}`,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect: () => {
-        metric.reset()
-        read((labels, value) => metric.inc(labels, value))
-      },
-    })
+    const name = `mics_${shortName}`
+    if (this.registered.has(name)) throw new Error(`there is a metric ${name} already: give each a name of its own`)
+    this.registered.set(name, { name, help, type, labelNames, read })
   }
 }
 
 function each<K extends string | number> (
-  counts: Counts<K>, labels: (key: K) => Labels, emit: (labels: Labels, value: number) => void
+  counts: Counts<K>, labels: (key: K) => Record<string, K>, emit: Emit
 ): void {
   for (const [key, count] of counts.entries()) emit(labels(key), count)
 }

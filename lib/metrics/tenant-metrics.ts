@@ -5,7 +5,10 @@
 export class TenantMetrics {
   connections = 0
   connectionsOpened = 0
-  readonly closes = new Counts<number | 'other'>()
+  /** Of the limits; 0: none. */
+  connectionsLimit = 0
+  messagesPerSecondLimit = 0
+  readonly closes = new Counts<number | 'other'>(4100, 4101, 4503)
   readonly messages = new Counts<'single' | 'group' | 'invalid'>('single', 'group', 'invalid')
   readonly frameErrors = new Counts<number>()
   readonly deliveries = new Counts<DeliveryPath>('local', 'offline_buffer', 'offline_event', 'offline_pull')
@@ -14,6 +17,7 @@ export class TenantMetrics {
   readonly rateLimited = new Counts<RateLimitKind>('message_qps', 'tenant_connections', 'user_connections', 'handshake')
   readonly dedupHits = new Counts<'duplicate' | 'in_flight' | 'conflict'>('duplicate', 'in_flight', 'conflict')
   readonly hookCalls = new Map<string, Counts<string>>()
+  readonly hookSeconds = new Map<string, number>()
   checkDegraded = 0
   offlineMessages = 0
   offlineBytes = 0
@@ -33,10 +37,11 @@ export class TenantMetrics {
   eventsPending = 0
   eventsPendingBytes = 0
 
-  hookCall (operation: string, result: string): void {
+  hookCall (operation: string, result: string, seconds: number): void {
     let results = this.hookCalls.get(operation)
     if (results === undefined) this.hookCalls.set(operation, results = new Counts())
     results.add(result)
+    this.hookSeconds.set(operation, (this.hookSeconds.get(operation) ?? 0) + seconds)
   }
 }
 

@@ -146,7 +146,8 @@ export class Handshakes {
       presence.abandon(tenantId, userId, deviceId, place)
       return checked instanceof Refusal ? checked : undefined
     }
-    const { tenant, runtime } = checked
+    const { tenant, runtime, settings } = checked
+    gatewayMetrics.limits(tenantId, settings.tenantMaxConnections, settings.tenantMaxMessageQps)
     return { tenant, runtime, userId, deviceId, traceId, begun, place, metrics }
   }
 

@@ -52,6 +52,7 @@ export async function killUnderLoad (t: Test, redisUrl: string): Promise<void> {
   second.process.signal('SIGKILL')
   await second.process.ended
   await until('the remains are removed', async () => await cluster.metric('mics_offline_lost_total') > 0)
+  t.equal(await cluster.metric('mics_dead_nodes_removed_total'), 1)
   const lost = await cluster.metric('mics_offline_lost_total', { tenant: 't1' })
   for (let i = 0; i < 3; i++) await cluster.connect(third, `guest${i}`, { tenantId: 't2' })
   await t.rejects(cluster.connect(third, 'guest', { tenantId: 't2' }), /4429/, 'the places of the dead are free, and no more')

@@ -38,6 +38,8 @@ t.test('while draining, /readyz is 503 with a reason, upgrades are refused with 
   t.strictSame(await ready.json(), { status: 'draining', reason: 'this node is draining' })
   t.equal((await fetch(`${gateway.url}/healthz`)).status, 200)
   t.equal(await gateway.metric('mics_draining'), 1)
+  t.ok(await gateway.metric('mics_stop_started_timestamp_seconds') > 1_700_000_000, 'in seconds')
+  t.equal(await gateway.metric('mics_stop_limit_seconds'), 11, 'DRAIN_TIMEOUT_SECONDS and 10')
 
   const client = await RawClient.connect(gateway.url)
   client.write(upgradeRequest(wsPath('alice')))

@@ -28,10 +28,10 @@ async function startFileGateway (t: Test): Promise<FileGateway> {
     hooks,
     content,
     async change (content, result = 'applied') {
-      const before = await gateway.metric('mics_tenants_reloads_total', { result })
+      const before = await gateway.metric('mics_tenants_file_reloads_total', { result })
       await writeFile(`${path}.new`, content)
       await rename(`${path}.new`, path)
-      await until(`the file is ${result}`, async () => await gateway.metric('mics_tenants_reloads_total', { result }) > before)
+      await until(`the file is ${result}`, async () => await gateway.metric('mics_tenants_file_reloads_total', { result }) > before)
     },
   }
 }
@@ -74,7 +74,7 @@ t.test('a broken file is refused and counted, and everything stays as it was', a
 
   await change('tenants: [', 'refused')
   await alice.roundTrip()
-  t.equal(await gateway.metric('mics_tenants_reloads_total', { result: 'applied' }), 0)
+  t.equal(await gateway.metric('mics_tenants_file_reloads_total', { result: 'applied' }), 0)
 
   await change(content({ t2: '' }))
   t.match(await alice.closed, { code: 4002 }, 'a file that can be used again is')

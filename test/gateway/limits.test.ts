@@ -17,6 +17,7 @@ t.test("at the tenant's limit the next connection gets 4429, and a place is free
   t.strictSame(await open(gateway, 'carol').closed, { code: 4429, reason: 'connection limit of the tenant reached' })
   t.equal(await gateway.metric('mics_rate_limited_total', { tenant: 't1', kind: 'tenant_connections' }), 1)
   t.equal(await gateway.metric('mics_connection_closes_total', { tenant: 't1', code: '4429' }), 1)
+  t.equal(await gateway.metric('mics_tenant_connections_limit', { tenant: 't1' }), 2, 'an alert can compare')
 
   const other = await gateway.connect('carol', { tenantId: 't2' })
   await other.roundTrip()

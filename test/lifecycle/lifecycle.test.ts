@@ -21,6 +21,21 @@ t.test('it starts, is ready, drains, and never goes back', async t => {
   t.equal(lifecycle.state, 'draining')
 })
 
+t.test('it knows since when it is to stop: from leaving on, where it leaves first', async t => {
+  let now = 1000
+  const lifecycle = new Lifecycle(() => now++)
+  lifecycle.ready()
+  t.equal(lifecycle.stoppingSince, undefined)
+  await lifecycle.leave(0)
+  t.equal(lifecycle.stoppingSince, 1000)
+  await lifecycle.drain(NEVER, noError)
+  t.equal(lifecycle.stoppingSince, 1000)
+
+  const atOnce = new Lifecycle(() => now++)
+  await atOnce.drain(NEVER, noError)
+  t.equal(atOnce.stoppingSince, 1001)
+})
+
 t.test('it may drain before it was ever ready', async t => {
   const lifecycle = new Lifecycle()
   await lifecycle.drain(NEVER, noError)

@@ -1,9 +1,9 @@
-import { Registry } from 'prom-client'
 import { GatewayMetrics } from '../../lib/metrics/gateway-metrics.js'
 import { OfflineBuffer, type OfflineLimits } from '../../lib/offline/offline-buffer.js'
 import type { OfflineEntry } from '../../lib/offline/offline-entry.js'
 import { Delivery } from '../../lib/routing/delivery.js'
 import { aMessage } from '../helpers/message.js'
+import { samplesOf } from '../helpers/samples.js'
 
 export const NO_LIMITS: OfflineLimits = {
   maxMessagesPerUser: 1000,
@@ -30,14 +30,13 @@ export interface BufferSetup {
   add: (fields: EntryFields) => boolean
   /** Takes everything the device may have; returns the sequence numbers. */
   takeAll: (tenantId?: string, userId?: string, deviceId?: string) => number[]
-  metric: (name: string, labels?: Record<string, string>) => Promise<number>
+  metric: (name: string, labels?: Record<string, string>) => number
 }
 
 /** A buffer whose time stands still until told otherwise. */
 export function setup (limits: Partial<OfflineLimits> = {}): BufferSetup {
   const clock = { time: 1_000_000 }
-  const registry = new Registry()
-  const metrics = new GatewayMetrics(registry, 100)
+  const metrics = new GatewayMetrics(100)
   metrics.close()
   const buffer = new OfflineBuffer({ ...NO_LIMITS, ...limits }, metrics, () => clock.time)
   return {
@@ -50,10 +49,9 @@ export function setup (limits: Partial<OfflineLimits> = {}): BufferSetup {
       for (let entry = next(); entry !== undefined; entry = next()) taken.push(entry.delivery.seq)
       return taken
     },
-    metric: async (name, labels = {}) => {
-      const { values } = await registry.getSingleMetric(name)?.get() ?? { values: [] }
-      return values
-        .filter(value => Object.entries(labels).every(([label, wanted]) => value.labels[label] === wanted))
+    metric: (name, labels = {}) => {
+      return samplesOf(metrics, name)
+        .filter(sample => Object.entries(labels).every(([label, wanted]) => sample.labels[label] === wanted))
         .reduce((sum, { value }) => sum + value, 0)
     },
   }

@@ -37,8 +37,8 @@ function gateway (t: Test, env: NodeJS.ProcessEnv) {
   const config = loadConfig(env)
   app.register(configPlugin, { config })
   app.register(fp(async app => {
-    const tenantsReload = { inc: ({ result }: { result: string }) => counted.push(result) }
-    app.decorate('gatewayMetrics', { tenantsReload } as never)
+    const tenantsFileReloads = { add: (result: string) => counted.push(result) }
+    app.decorate('gatewayMetrics', { tenantsFileReloads } as never)
   }, { name: 'metrics' }))
   app.register(tenantsPlugin, { config, tenantsFileIntervalMs: 5 })
   return {
@@ -161,7 +161,7 @@ t.test('tenants given beside the file, as the demo\'s, outlive its changes', asy
   t.teardown(() => app.close())
   const config = { ...loadConfig({ TENANTS_FILE: path }), tenants: [{ id: 'demo', authUrl: 'http://demo', secret: '' }] }
   app.register(configPlugin, { config })
-  app.register(fp(async app => { app.decorate('gatewayMetrics', { tenantsReload: { inc: () => {} } } as never) }, { name: 'metrics' }))
+  app.register(fp(async app => { app.decorate('gatewayMetrics', { tenantsFileReloads: { add: () => {} } } as never) }, { name: 'metrics' }))
   app.register(tenantsPlugin, { config, tenantsFileIntervalMs: 5 })
   await app.listen({ port: 0 })
   t.strictSame(app.tenants.ids(), ['demo', 'a'])

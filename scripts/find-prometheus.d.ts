@@ -1,0 +1,3 @@
+export function findPrometheus (
+  env?: Record<string, string | undefined>
+): { path?: string, promtool?: string, problem?: string }
