@@ -79,7 +79,7 @@ function rowsOf (node: string, message: TracedMessage): Array<{ at: number, row:
   }
   if (stepsLeftOut > 0) rows.push(at(last, { stage: 'more', result: 'steps not kept', count: stepsLeftOut }))
   const { delivered, notified, buffered, skipped, devices, written } = message
-  if (groupId !== '') rows.push(at(last, { stage: 'devices here', result: 'in all', handed_over: devices, written }))
+  if (devices > 0) rows.push(at(last, { stage: 'devices here', result: 'in all', handed_over: devices, written }))
   if (origin === 'client' && delivered + notified + buffered + skipped > 0) {
     rows.push(at(last, { stage: 'users', result: 'in all', delivered, notified, buffered, skipped }))
   }
