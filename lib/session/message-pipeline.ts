@@ -144,16 +144,26 @@ export class MessagePipeline {
     const isGroup = message.msgType === MessageType.GROUP_CHAT
     if (session.settings.checkMessageDisabled) noteAtOnce(message, 'check_hook', 'off')
     if (!isGroup && session.settings.checkMessageDisabled) {
-      turn.take(() => this.deliver(session, message, reserved, ALLOWED))
-      return
+      return this.queue(session, message, turn, reserved, ALLOWED)
     }
     this.ask(session, message, isGroup).then(verdict => {
-      turn.take(() => this.deliver(session, message, reserved, verdict))
+      this.queue(session, message, turn, reserved, verdict)
     }, error => {
       turn.skip()
       this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
       this.failUnexpectedly(session, message, error)
     }).catch(err => this.deps.log.error({ err, tenantId: session.tenantId, msgId: message.msgId }, 'ack failed'))
+  }
+
+  /** Delivers it when its turn has come. */
+  private queue (session: Session, message: Message, turn: Turn, reserved: Reserved, verdict: Verdict): void {
+    let isWaiting = false
+    turn.take(() => {
+      if (isWaiting) note(message, 'turn', 'waited')
+      else noteAtOnce(message, 'turn', 'at once')
+      return this.deliver(session, message, reserved, verdict)
+    })
+    isWaiting = true
   }
 
   /** Asks the hooks, both at once. */
@@ -193,7 +203,6 @@ export class MessagePipeline {
   /** The message's turn has come. Resolves or returns when it is delivered and answered; never fails. */
   private deliver (session: Session, message: Message, reserved: Reserved, verdict: Verdict): void | Promise<void> {
     const { router, dedup } = this.deps
-    note(message, 'turn', 'come')
     const failed = (error: unknown): void => {
       dedup.release(reserved, AckReason.INTERNAL_ERROR)
       this.failUnexpectedly(session, message, error)

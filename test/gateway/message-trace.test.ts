@@ -10,7 +10,7 @@ async function start (t: Test, env: NodeJS.ProcessEnv = {}): Promise<TestGateway
   return await startPatientGateway(t, { ...TRACED, ...env })
 }
 
-const PASSED = ['validate: ok', 'rate_limit: ok', 'dedup: first', 'check_hook: allowed', 'turn: come']
+const PASSED = ['validate: ok', 'rate_limit: ok', 'dedup: first', 'check_hook: allowed', 'turn: at once']
 
 t.test('a message that arrived shows who got it, and that the socket took it', async t => {
   const { server, connect } = await start(t)
