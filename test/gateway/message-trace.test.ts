@@ -20,7 +20,12 @@ t.test('a message that arrived shows who got it, and that the socket took it', a
   await alice.sendAndAck({ toUserId: 'bob', msgId: 'm1', msgBody: Buffer.from('not for operators') })
   const rows = await traceWith(server.app, 'm1', 'written')
   t.match(rows[0], {
-    stage: 'received', node: 'node-1', user_id: 'alice', device_id: 'd1', to_user_id: 'bob', body_bytes: 17,
+    stage: 'received',
+    node: 'node-1',
+    user_id: 'alice',
+    device_id: 'd1',
+    to_user_id: 'bob',
+    body_bytes: 17,
     trace_id: (await alice.connectAck()).traceId,
   })
   t.same(verdicts(rows).slice(1, 6), PASSED)
