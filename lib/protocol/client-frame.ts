@@ -135,6 +135,6 @@ function emptyMessage (): Message {
     timestampMs: 0n,
     // Of one shape from the start: every message has them set.
     trace: undefined,
-    traceTicket: 0,
+    traceTicket: undefined,
   }
 }
