@@ -10,6 +10,7 @@ import heartbeat from './plugins/heartbeat.js'
 import hooksClient from './plugins/hooks-client.js'
 import lifecycle from './plugins/lifecycle.js'
 import messagePipeline from './plugins/message-pipeline.js'
+import messageTrace from './plugins/message-trace.js'
 import metrics from './plugins/metrics.js'
 import mqPublisher from './plugins/mq-publisher.js'
 import nodeDirectory from './plugins/node-directory.js'
@@ -33,6 +34,7 @@ import wsRoute from './routes/ws.js'
 export default fp<AppOptions>(async (app, options) => {
   await app.register(config, options)
   await app.register(metrics)
+  await app.register(messageTrace)
   await app.register(lifecycle)
   await app.register(redis)
   await app.register(nodeDirectory, options)

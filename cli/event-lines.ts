@@ -73,7 +73,7 @@ function bodyOf (data: Record<string, unknown> | null | undefined): string {
  * Ids and bodies are anybody's text: what would move a terminal's cursor, or turn what follows around, is shown as what
  * it is. JSON stays the same JSON.
  */
-function escapeControls (text: string): string {
+export function escapeControls (text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, character =>
     `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -5,6 +5,7 @@ import { devCommand } from './dev.js'
 import { eventsCommand } from './events.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
+import { traceMessageCommand } from './trace-message.js'
 import { version } from './version.js'
 
 const program = new Command('mics')
@@ -21,13 +22,15 @@ const program = new Command('mics')
   .addCommand(configCommand())
   .addCommand(hookCommand())
   .addCommand(eventsCommand())
+  .addCommand(traceMessageCommand())
   .addHelpText('after', `
 Examples:
   $ mics dev                      a demo to play with at http://localhost:8080
   $ mics start                    production, configured by environment variables
   $ mics config check             what is in effect, or everything that is wrong
   $ mics hook mock --port 8081    hooks to try your own gateway against
-  $ mics events tail --tenant me  what is published for a tenant`)
+  $ mics events tail --tenant me  what is published for a tenant
+  $ mics trace-message -t me -m 1 why a message did not arrive`)
 
 inheritSettings(program)
 await program.parseAsync()

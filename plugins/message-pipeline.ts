@@ -16,9 +16,13 @@ export default fp(async app => {
     router: app.messageRouter,
     fanOut: app.fanOut,
     events: app.gatewayEvents,
+    trace: app.messageTrace,
     maxMessageBytes: app.config.maxMessageBytes,
     groupMembersMaxUsers: app.config.groupMembersMaxUsers,
     log: app.log,
     now: Date.now,
   }))
-}, { name: 'message-pipeline', dependencies: ['config', 'hooks-client', 'rate-limit', 'dedup', 'router', 'mq-publisher'] })
+}, {
+  name: 'message-pipeline',
+  dependencies: ['config', 'message-trace', 'hooks-client', 'rate-limit', 'dedup', 'router', 'mq-publisher'],
+})

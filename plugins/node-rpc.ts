@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { nodeEndpoint } from '../lib/cluster/node-endpoint.js'
 import { PeerServer } from '../lib/cluster/peer-server.js'
 import { ThrottledLog } from '../lib/log/throttled-log.js'
+import { MessageTracer } from '../lib/message-trace/message-tracer.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,6 +26,13 @@ export default fp(async app => {
       token: config.clusterGrpcToken,
       directory: nodeDirectory,
       service: app.peerService,
+      tracer: new MessageTracer({
+        trace: app.messageTrace,
+        directory: nodeDirectory,
+        token: config.clusterGrpcToken,
+        timeoutMs: config.peerTimeoutMs,
+        now: Date.now,
+      }),
       timeoutMs: config.peerTimeoutMs,
       maxMessageBytes: config.maxMessageBytes,
       log: { warn: app.log.warn.bind(app.log) },
@@ -56,4 +64,4 @@ export default fp(async app => {
     }
     await server?.close()
   })
-}, { name: 'node-rpc', dependencies: ['config', 'metrics', 'node-directory', 'peer-service'] })
+}, { name: 'node-rpc', dependencies: ['config', 'metrics', 'message-trace', 'node-directory', 'peer-service'] })

@@ -27,6 +27,7 @@ export default fp(async app => {
     presence: app.presence,
     arrivals: app.recentArrivals,
     lately,
+    trace: app.messageTrace,
     settleMs: app.config.peerTimeoutMs / 4,
   }))
-}, { name: 'peer-service', dependencies: ['config', 'metrics', 'connections', 'offline-buffer', 'presence'] })
+}, { name: 'peer-service', dependencies: ['config', 'metrics', 'message-trace', 'connections', 'offline-buffer', 'presence'] })

@@ -1,4 +1,6 @@
 import type { Connections } from '../connections/connections.js'
+import type { MessageTrace } from '../message-trace/message-trace.js'
+import { noteRecipient } from '../message-trace/note.js'
 import type { Handovers } from '../offline/handovers.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
@@ -24,21 +26,28 @@ export class LocalPeerService implements PeerService {
     presence: Pick<Presence, 'arrived'>
     arrivals: RecentArrivals
     lately: LatelyReceived
+    trace: Pick<MessageTrace, 'begin'>
     /** Milliseconds that a peer waits for what must come before its message; less than it waits for an answer. */
     settleMs: number
   }) {}
 
   deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered {
     const { connections, arrivals, lately, index, settleMs } = this.deps
-    const { tenantId } = delivery.message
+    const { message } = delivery
+    const { tenantId } = message
+    this.deps.trace.begin(message, 'peer')
     const missing: string[] = []
     const moved: string[] = []
     let devices = 0
     for (const userId of userIds) {
       const count = toLocalDevices(connections, delivery, userId, shared.has(userId))
       devices += count
-      if (count === 0) missing.push(userId)
-      else if (arrivals.has(tenantId, userId)) moved.push(userId)
+      if (count === 0) {
+        missing.push(userId)
+        noteRecipient(message, 'missing', 'not here', userId)
+      } else if (arrivals.has(tenantId, userId)) {
+        moved.push(userId)
+      }
     }
     delivery.forgetFrame()
     lately.delivered(delivery, userIds, missing)
@@ -68,10 +77,17 @@ export class LocalPeerService implements PeerService {
 
   /** Whether it is here now, or was before. */
   private take (entry: OfflineEntry): boolean {
-    const { buffer, lately } = this.deps
-    if (!lately.hold(entry)) return true
-    if (buffer.add(entry)) return true
-    lately.forget(entry)
-    return false
+    const { buffer, lately, trace } = this.deps
+    const { delivery: { message }, userId } = entry
+    // Those for several users come one after the other, with one message.
+    if (message.trace === undefined) trace.begin(message, 'peer_buffer')
+    if (!lately.hold(entry)) {
+      noteRecipient(message, 'buffer', 'had it before', userId)
+      return true
+    }
+    const isKept = buffer.add(entry)
+    noteRecipient(message, 'buffer', isKept ? 'kept here' : 'no room', userId)
+    if (!isKept) lately.forget(entry)
+    return isKept
   }
 }

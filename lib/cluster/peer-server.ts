@@ -9,6 +9,7 @@ import { Code, ConnectError, createConnectRouter, type HandlerContext } from '@c
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import { LinkResponseSchema, NodeService, type LinkRequest, type LinkResponse } from '../gen/mics/node/v1/node_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
+import type { MessageTracer } from '../message-trace/message-tracer.js'
 import type { NodeDirectory } from '../node-directory/node-directory.js'
 import { InboundLink } from './inbound-link.js'
 import { maxLinkBytes } from './node-rpc-limits.js'
@@ -39,6 +40,8 @@ export interface PeerServerDeps {
   token: string
   directory: Pick<NodeDirectory, 'self' | 'isStale' | 'refresh'>
   service: PeerService
+  /** Answers operators, and peers that were asked by one. */
+  tracer: Pick<MessageTracer, 'answer'>
   /** Milliseconds after which a peer gives up a message. */
   timeoutMs: number
   maxMessageBytes: number
@@ -58,7 +61,10 @@ interface Caller {
   endedAt: number
 }
 
-/** Answers the peers: HTTP/2 cleartext on its own port. What they say goes to the PeerService and nowhere else. */
+/**
+ * Answers the peers: HTTP/2 cleartext on its own port. What they say goes to the PeerService, what they ask to the
+ * MessageTracer, and nowhere else.
+ */
 export class PeerServer {
   /** Requests turned away: with no token or a wrong one, or meant for another member. */
   unauthorized = 0
@@ -119,14 +125,19 @@ export class PeerServer {
 
   /** connectNodeAdapter, but that it has a log for what a broken connection leaves to say instead of the console. */
   private handler (): (request: Http2ServerRequest, response: Http2ServerResponse) => void {
-    const { handlers: [handler] } = createConnectRouter({
+    const { handlers } = createConnectRouter({
       grpc: false,
       grpcWeb: false,
       acceptCompression: [],
       readMaxBytes: maxLinkBytes(this.deps.maxMessageBytes),
-    }).service(NodeService, { link: (requests, context) => this.link(requests, context) })
+    }).service(NodeService, {
+      link: (requests, context) => this.link(requests, context),
+      traceMessage: async question => await this.deps.tracer.answer(question),
+    })
+    const byPath = new Map(handlers.map(handler => [handler.requestPath, handler]))
     return (request, response) => {
-      if (request.url !== handler.requestPath) {
+      const handler = byPath.get(request.url)
+      if (handler === undefined) {
         response.writeHead(404).end()
         return
       }

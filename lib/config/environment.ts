@@ -64,6 +64,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('DEDUP_MAX_ENTRIES_PER_TENANT', 'dedupMaxEntriesPerTenant', 1, 100_000_000, 250_000, 'Messages of one tenant remembered against duplicates (10 minutes, oldest forgotten first)'),
   integer('DEDUP_MAX_ENTRIES', 'dedupMaxEntries', 1, 100_000_000, 1_000_000, 'Messages of all tenants remembered against duplicates'),
   integer('METRICS_MAX_TENANTS', 'metricsMaxTenants', 0, 10_000, 200, 'Tenants with a metric label of their own; the others share `other`'),
+  integer('MESSAGE_TRACE_ENTRIES', 'messageTraceEntries', 0, 1_000_000, 10_000, 'Latest messages of which `mics trace-message` can tell what became of them, where CLUSTER_GRPC_TOKEN is set; 0: none'),
   integer('DRAIN_TIMEOUT_SECONDS', 'drainTimeoutSeconds', 0, 600, 10, 'Seconds over which a stopping node closes its connections'),
   integer('DRAIN_DELAY_SECONDS', 'drainDelaySeconds', 0, 600, 0, 'Seconds a stopping node first goes on as usual, `/readyz` already 503, for load balancers to notice'),
 

@@ -57,6 +57,9 @@ export interface GatewayConfig {
   /** Tenants that get a label value of their own in metrics; the others share `other`. */
   metricsMaxTenants: number
 
+  /** Messages of which is known what became of them; 0: none. */
+  messageTraceEntries: number
+
   /** Milliseconds for Redis to answer. */
   redisTimeoutMs: number
   /** Seconds without Redis until /readyz says so. */

@@ -1,4 +1,5 @@
 import type { Peers } from '../cluster/peers.js'
+import { noteRecipient } from '../message-trace/note.js'
 import type { OfflineBuffer } from './offline-buffer.js'
 import type { OfflineEntry } from './offline-entry.js'
 import { keyOf } from './user-key.js'
@@ -68,6 +69,7 @@ export class Handovers {
       const taken = await this.peers.hold(memberKey, chunk) ?? 0
       this.moving.delete(key)
       this.moved += taken
+      for (const { delivery } of chunk.slice(0, taken)) noteRecipient(delivery.message, 'moved', 'taken', userId, memberKey)
       for (const entry of chunk.slice(taken)) {
         this.onStaying(entry)
         this.buffer.add(entry)

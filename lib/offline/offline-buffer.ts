@@ -1,3 +1,4 @@
+import { noteRecipient } from '../message-trace/note.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { OfflineEviction } from '../metrics/tenant-metrics.js'
 import { EntryList } from './entry-list.js'
@@ -186,6 +187,7 @@ export class OfflineBuffer {
 
   private evict (entry: OfflineEntry, reason: OfflineEviction): void {
     this.remove(entry)
+    noteRecipient(entry.delivery.message, 'dropped', reason, entry.userId)
     this.metrics.tenant(entry.tenantId).offlineEvicted.add(reason)
   }
 

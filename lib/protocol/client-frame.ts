@@ -133,5 +133,8 @@ function emptyMessage (): Message {
     groupId: '',
     msgBody: NO_BYTES,
     timestampMs: 0n,
+    // Of one shape from the start: every message has them set.
+    trace: undefined,
+    traceTicket: undefined,
   }
 }

@@ -1,3 +1,5 @@
+import type { TraceRecord } from '../message-trace/trace-record.js'
+
 /**
  * A chat message on its way through the gateway: MessageRequest of mics.message.v1, decoded by hand because every
  * message passes here. Same fields and meaning as the generated type.
@@ -15,4 +17,7 @@ export interface Message {
   msgBody: Uint8Array
   /** Unix milliseconds; int64, so a bigint. */
   timestampMs: bigint
+  /** Where what becomes of it is noted, as long as that still has the ticket. Never sent anywhere. */
+  trace?: TraceRecord
+  traceTicket?: number
 }

@@ -1,7 +1,8 @@
-import type { Peers } from '../cluster/peers.js'
+import type { Forwarded, Peers } from '../cluster/peers.js'
 import type { Connections } from '../connections/connections.js'
 import type { Handovers } from '../offline/handovers.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
+import { noteRecipient } from '../message-trace/note.js'
 import { UNKNOWN, type RouteCache } from '../online-routes/route-cache.js'
 import type { Session } from '../session/session.js'
 import type { Delivery } from './delivery.js'
@@ -170,6 +171,7 @@ export class Dispatch {
     const shared = new Set<string>()
     for (const { userId, isReached, tried } of targets) if (isReached || tried.length > 1) shared.add(userId)
     this.answers.push(this.deps.peers.deliver(member, this.delivery, userIds, shared).then(answer => {
+      this.noteAnswer(member, userIds, answer)
       const missing = answer.kind === 'answered' ? new Set(answer.missing) : undefined
       const moved = answer.kind === 'answered' ? new Set(answer.moved) : undefined
       for (const target of targets) {
@@ -179,6 +181,17 @@ export class Dispatch {
         if (--target.open === 0 && (!target.isReached || target.isMoved)) this.again.push(target)
       }
     }))
+  }
+
+  private noteAnswer (member: string, userIds: readonly string[], answer: Forwarded): void {
+    const { message } = this.delivery
+    const userId = userIds.length === 1 ? userIds[0] : ''
+    if (answer.kind === 'unreachable') {
+      noteRecipient(message, 'peer', 'no answer', userId, member, '', userIds.length)
+      return
+    }
+    noteRecipient(message, 'peer', 'answered', userId, member, '', answer.devices)
+    for (const missing of answer.missing) noteRecipient(message, 'missing', 'not there', missing, member)
   }
 
   private reached (target: Target): void {
@@ -231,6 +244,10 @@ export class Dispatch {
     const skipped = this.offline.length + this.cutOff.length - kept - keptHere
     this.outcome.buffered += kept + keptHere
     this.outcome.skipped += skipped
+    if (skipped > 0) {
+      const { message } = delivery
+      noteRecipient(message, 'skipped', 'not kept', message.groupId === '' ? message.toUserId : '', '', '', skipped)
+    }
     from.metrics.offlineSkipped += skipped
   }
 }

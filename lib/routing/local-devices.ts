@@ -1,4 +1,5 @@
 import type { Connections } from '../connections/connections.js'
+import { noteHanded } from '../message-trace/note.js'
 import type { Delivery } from './delivery.js'
 
 /**
@@ -16,6 +17,8 @@ export function toLocalDevices (
   let devices = 0
   for (const session of sessions) {
     if (isSender && session.deviceId === deviceId) continue
+    // Before it is: what the session makes of it comes after.
+    noteHanded(delivery.message, userId, session.deviceId)
     session.deliver(delivery, isShared)
     devices++
   }

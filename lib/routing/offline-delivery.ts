@@ -1,4 +1,5 @@
 import type { Peers } from '../cluster/peers.js'
+import { noteRecipient } from '../message-trace/note.js'
 import type { NodeDirectory } from '../node-directory/node-directory.js'
 import { homeOf } from '../offline/home.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
@@ -35,7 +36,12 @@ export class OfflineDelivery {
 
   /** Announces the message for one user. False: it is to be kept, because it cannot or need not be announced. */
   announce (from: Session, delivery: Delivery, userId: string): boolean {
-    if (!this.announces(from, userId) || !this.deps.events.offlineMessage(from, delivery, userId)) return false
+    if (!this.announces(from, userId)) return false
+    if (!this.deps.events.offlineMessage(from, delivery, userId)) {
+      noteRecipient(delivery.message, 'event', 'not queued', userId)
+      return false
+    }
+    noteRecipient(delivery.message, 'event', 'OFFLINE_MESSAGE', userId)
     from.metrics.deliveries.add('offline_event')
     return true
   }
@@ -73,6 +79,7 @@ export class OfflineDelivery {
     const { directory, peers } = this.deps
     if (home !== directory.self.key) {
       const taken = await peers.hold(home, entries)
+      noteHome(home, entries, taken)
       if (taken !== undefined) {
         from.metrics.offlineBuffered += taken
         from.metrics.deliveries.add('offline_buffer', taken)
@@ -94,6 +101,7 @@ export class OfflineDelivery {
 
   private add (from: Session, entry: OfflineEntry): boolean {
     if (!this.deps.buffer.add(entry)) return false
+    noteRecipient(entry.delivery.message, 'buffer', 'kept here', entry.userId)
     from.metrics.offlineBuffered++
     from.metrics.deliveries.add('offline_buffer')
     return true
@@ -111,4 +119,11 @@ export class OfflineDelivery {
       exceptDeviceId: userId === from.userId ? from.deviceId : undefined,
     }
   }
+}
+
+/** What the home node of these users made of their message. */
+function noteHome (home: string, entries: readonly OfflineEntry[], taken: number | undefined): void {
+  const [{ delivery: { message }, userId }] = entries
+  if (taken === undefined) noteRecipient(message, 'peer', 'no answer', entries.length === 1 ? userId : '', home, 'home', entries.length)
+  for (const entry of entries.slice(0, taken ?? 0)) noteRecipient(message, 'buffer', 'kept at home', entry.userId, home)
 }

@@ -1,4 +1,5 @@
 import type { GroupMembers } from '../hooks/group-members.js'
+import { noteRecipient } from '../message-trace/note.js'
 import type { NodeDirectory } from '../node-directory/node-directory.js'
 import type { Message } from '../protocol/message.js'
 import type { Session } from '../session/session.js'
@@ -94,6 +95,7 @@ export class Router {
       outcome.buffered++
     } else {
       outcome.skipped++
+      noteRecipient(delivery.message, 'skipped', 'not kept', userId)
       from.metrics.offlineSkipped++
     }
   }

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
+import type { CheckMessageResponse } from '../gen/mics/hook/v1/hook_pb.js'
 import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
+import type { HookResult } from '../hooks/hook-failure.js'
+import type { MessageTrace } from '../message-trace/message-trace.js'
+import { note, noteAtOnce, recordOf } from '../message-trace/note.js'
 import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
@@ -38,6 +42,7 @@ export class MessagePipeline {
     router: Router
     fanOut: FanOut
     events: Pick<GatewayEvents, 'message'>
+    trace: Pick<MessageTrace, 'begin'>
     maxMessageBytes: number
     groupMembersMaxUsers: number
     log: FastifyBaseLogger
@@ -53,7 +58,9 @@ export class MessagePipeline {
     if (message.msgId === '') message.msgId = randomUUID()
     if (message.timestampMs === 0n) message.timestampMs = BigInt(this.deps.now())
 
+    this.deps.trace.begin(message, 'client', session.traceId)
     const problem = this.problemOf(message)
+    noteAtOnce(message, 'validate', problem ?? 'ok')
     if (problem !== undefined) {
       metrics.messages.add('invalid')
       return this.fail(session, message, problem)
@@ -63,9 +70,14 @@ export class MessagePipeline {
 
     const turn = session.turns.enter(isGroup ? `g${message.groupId}` : `u${message.toUserId}`)
     const allowed = this.deps.rateLimit.take(tenantId, settings.tenantMaxMessageQps)
-    if (typeof allowed === 'boolean') return this.limit(session, message, turn, allowed)
-    allowed.then(yes => this.limit(session, message, turn, yes))
-      .catch(error => this.abandon(session, message, turn, error))
+    if (typeof allowed === 'boolean') {
+      noteAtOnce(message, 'rate_limit', allowed ? 'ok' : 'limited')
+      return this.limit(session, message, turn, allowed)
+    }
+    allowed.then(yes => {
+      note(message, 'rate_limit', yes ? 'ok' : 'limited')
+      this.limit(session, message, turn, yes)
+    }).catch(error => this.abandon(session, message, turn, error))
   }
 
   private limit (session: Session, message: Message, turn: Turn, isAllowed: boolean): void {
@@ -75,9 +87,14 @@ export class MessagePipeline {
       return this.fail(session, message, AckReason.QPS_LIMITED)
     }
     const reservation = this.deps.dedup.reserve(message)
-    if (!(reservation instanceof Promise)) return this.identify(session, message, turn, reservation)
-    reservation.then(found => this.identify(session, message, turn, found))
-      .catch(error => this.abandon(session, message, turn, error))
+    if (!(reservation instanceof Promise)) {
+      noteAtOnce(message, 'dedup', reservation.kind)
+      return this.identify(session, message, turn, reservation)
+    }
+    reservation.then(found => {
+      note(message, 'dedup', found.kind)
+      this.identify(session, message, turn, found)
+    }).catch(error => this.abandon(session, message, turn, error))
   }
 
   private identify (session: Session, message: Message, turn: Turn, reservation: Reservation): void {
@@ -125,12 +142,12 @@ export class MessagePipeline {
 
   private process (session: Session, message: Message, turn: Turn, reserved: Reserved): void {
     const isGroup = message.msgType === MessageType.GROUP_CHAT
+    if (session.settings.checkMessageDisabled) noteAtOnce(message, 'check_hook', 'off')
     if (!isGroup && session.settings.checkMessageDisabled) {
-      turn.take(() => this.deliver(session, message, reserved, ALLOWED))
-      return
+      return this.queue(session, message, turn, reserved, ALLOWED)
     }
     this.ask(session, message, isGroup).then(verdict => {
-      turn.take(() => this.deliver(session, message, reserved, verdict))
+      this.queue(session, message, turn, reserved, verdict)
     }, error => {
       turn.skip()
       this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
@@ -138,13 +155,28 @@ export class MessagePipeline {
     }).catch(err => this.deps.log.error({ err, tenantId: session.tenantId, msgId: message.msgId }, 'ack failed'))
   }
 
+  /** Delivers it when its turn has come. */
+  private queue (session: Session, message: Message, turn: Turn, reserved: Reserved, verdict: Verdict): void {
+    let isWaiting = false
+    turn.take(() => {
+      if (isWaiting) note(message, 'turn', 'waited')
+      else noteAtOnce(message, 'turn', 'at once')
+      return this.deliver(session, message, reserved, verdict)
+    })
+    isWaiting = true
+  }
+
   /** Asks the hooks, both at once. */
   private async ask (session: Session, message: Message, isGroup: boolean): Promise<Verdict> {
     const { hooks } = this.deps
     const { settings, tenantId, traceId } = session
     const [check, members] = await Promise.all([
-      settings.checkMessageDisabled ? undefined : hooks.checkMessage(settings, message, traceId),
-      isGroup ? hooks.getGroupMembers(settings, message, traceId) : undefined,
+      settings.checkMessageDisabled
+        ? undefined
+        : hooks.checkMessage(settings, message, traceId).then(result => noteCheck(message, result)),
+      isGroup
+        ? hooks.getGroupMembers(settings, message, traceId).then(result => noteMembers(message, result))
+        : undefined,
     ])
     if (check?.ok === true && !check.value.allow) {
       return { allowed: false, reason: check.value.reason.slice(0, MAX_REASON_LENGTH) || AckReason.REJECTED }
@@ -196,6 +228,7 @@ export class MessagePipeline {
   }
 
   private conclude (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
+    recordOf(message)?.conclude(outcome)
     this.answer(session, message, reserved, outcome)
     // Of a message that reached nobody too: it passed the check, and the tenant may know another way.
     if (isAttempted(outcome)) this.deps.events.message(session, message)
@@ -215,12 +248,14 @@ export class MessagePipeline {
 
   private sent (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add(reason === AckReason.DUPLICATE ? 'duplicate' : 'sent')
+    noteAck(session, message, 'SENT', reason)
     session.acknowledge(this.ack(message, AckStatus.SENT, reason, outcome))
   }
 
   private fail (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add('failed')
     session.metrics.ackFailures.add(KNOWN_REASONS.has(reason) ? reason : 'check hook')
+    noteAck(session, message, 'FAILED', reason)
     session.acknowledge(this.ack(message, AckStatus.FAILED, reason, outcome))
   }
 
@@ -247,4 +282,21 @@ export class MessagePipeline {
 /** A group whose only member is the sender has nobody to deliver to. */
 function isAttempted (outcome: DeliveryOutcome): boolean {
   return isSent(outcome) || outcome.skipped > 0
+}
+
+function noteCheck (message: Message, result: HookResult<CheckMessageResponse>): HookResult<CheckMessageResponse> {
+  if (!result.ok) note(message, 'check_hook', 'no answer', result.failure.kind)
+  else if (result.value.allow) note(message, 'check_hook', 'allowed')
+  else note(message, 'check_hook', 'refused', result.value.reason)
+  return result
+}
+
+function noteMembers (message: Message, result: HookResult<GroupMembers>): HookResult<GroupMembers> {
+  if (result.ok) note(message, 'members_hook', 'answered', '', result.value.count)
+  else note(message, 'members_hook', 'no answer', result.failure.kind)
+  return result
+}
+
+function noteAck (session: Session, message: Message, status: 'SENT' | 'FAILED', reason: string): void {
+  note(message, 'ack', status, session.isClosed ? `${reason}${reason === '' ? '' : '; '}the sender had gone` : reason)
 }

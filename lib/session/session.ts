@@ -8,6 +8,7 @@ import { Outbound } from '../connections/outbound.js'
 import { ConnectAckSchema, ServerFrameSchema, type ConnectAck } from '../gen/mics/message/v1/message_pb.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
+import { noteDevice, noteWritten } from '../message-trace/note.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
@@ -255,6 +256,8 @@ export class Session {
       if (!this.replay.hold(cargo)) this.overflow()
     } else if (this.replay.isFirstSight(delivery.message)) {
       this.send(delivery.frame, cargo)
+    } else {
+      noteDevice(delivery.message, 'skipped', 'had it before', this.userId, this.deviceId)
     }
   }
 
@@ -288,7 +291,9 @@ export class Session {
 
   private onWritten (cargo: Array<Cargo | undefined>): void {
     for (const item of cargo) {
-      if (item !== undefined && !isLive(item)) this.metrics.offlineDelivered++
+      if (item === undefined) continue
+      if (!isLive(item)) this.metrics.offlineDelivered++
+      noteWritten(deliveryOf(item).message, this.userId, this.deviceId)
     }
     this.replay.continue()
   }
@@ -321,7 +326,7 @@ export class Session {
       this.deps.log.info({ ...this.logFields(), code, error: this.socketError },
         code === 1006 ? 'connection lost' : 'connection closed by the client')
     }
-    this.save(this.outbound.unconfirmed())
+    this.save(this.outbound.unconfirmed(), code)
     this.deps.connections.ending--
   }
 
@@ -337,21 +342,23 @@ export class Session {
     // What such a client has not taken by now it takes only by chance, and not before its next connection has begun:
     // better twice than late. Otherwise the end of the socket tells: see onSocketClosed.
     const isLost = code === CloseCode.REPLACED || code === CloseCode.HEARTBEAT_TIMEOUT
-    this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()])
+    this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()], code)
     this.deps.presence.leave(this.tenantId, this.userId, this.deviceId, this.place)
     this.deps.events.connectOffline(this, toBinary(ConnectAckSchema, this.connectAck()))
   }
 
   /** Puts what was not written where the user's next connection finds it. */
-  private save (cargo: Array<Cargo | undefined>): void {
+  private save (cargo: Array<Cargo | undefined>, code: number): void {
     const { offline, connections } = this.deps
     const { tenantId, userId } = this
     const online = connections.ofUser(tenantId, userId)
     for (const item of cargo) {
       if (item === undefined) continue
       const entry = isLive(item) ? this.entryOf(deliveryOf(item), item instanceof DeviceCopy) : item
-      if (!offline.add(entry)) this.metrics.offlineSkipped++
+      const isKept = offline.add(entry)
+      if (!isKept) this.metrics.offlineSkipped++
       else if (entry !== item) this.metrics.offlineBuffered++
+      noteDevice(entry.delivery.message, 'closed', isKept ? 'back to the buffer' : 'lost', userId, this.deviceId, `close code ${code}`)
       entry.delivery.forgetFrame()
     }
     // Whoever is connected may be the one it now belongs to.

@@ -5,7 +5,7 @@ import { mics } from './run.js'
 const eventsCommands = ['events', 'events tail', 'events dlq', 'events dlq list', 'events dlq replay']
 
 t.test('every command has help with examples', async t => {
-  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock', ...eventsCommands]) {
+  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock', 'trace-message', ...eventsCommands]) {
     const { stdout, stderr, exitCode } = await mics([...command.split(' ').filter(Boolean), '--help'])
     t.equal(exitCode, 0, command)
     t.match(stdout, `Usage: mics ${command}`.trim())
@@ -36,6 +36,8 @@ t.test('so is anything else that a command does not take', async t => {
     [['dev', '--nodes', 'two'], /It takes a whole number from 1 to 9/],
     [['config', 'check', '--josn'], /unknown option '--josn'/],
     [['hook', 'mock', '--port', 'x'], /It takes a whole number/],
+    [['trace-message', '-t', 'acme'], /required option '-m, --msg <id>' not specified/],
+    [['trace-message', '-t', 'acme', '-m', '1', '--node', 'gateway-1'], /It takes a URL such as/],
     [['events', 'tail'], /required option '-t, --tenant <id>' not specified/],
     [['events', 'tail', '-t', 'acme', '--since', 'yesterday'], /It takes how long ago, such as/],
     [['events', 'tail', '-t', 'acme', '--since', '1h', '--from-beginning'], /cannot be used with option '--since/],

@@ -1,8 +1,10 @@
+import { create } from '@bufbuild/protobuf'
 import type { Test } from 'tap'
 import { PeerLinks } from '../../lib/cluster/peer-links.js'
 import type { PeerLinkOptions } from '../../lib/cluster/peer-link.js'
 import { PeerServer } from '../../lib/cluster/peer-server.js'
 import type { Arrival, PeerService } from '../../lib/cluster/peers.js'
+import { TraceMessageResponseSchema } from '../../lib/gen/mics/node/v1/node_pb.js'
 import { ThrottledLog } from '../../lib/log/throttled-log.js'
 import type { Member } from '../../lib/node-directory/node-directory.js'
 import type { OfflineEntry } from '../../lib/offline/offline-entry.js'
@@ -72,6 +74,7 @@ export async function startPeer (
     token,
     directory,
     service,
+    tracer: { answer: async () => create(TraceMessageResponseSchema) },
     timeoutMs,
     maxMessageBytes,
     silenceMs,

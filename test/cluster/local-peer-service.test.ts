@@ -3,6 +3,7 @@ import { LatelyReceived } from '../../lib/cluster/lately-received.js'
 import { LocalPeerService } from '../../lib/cluster/local-peer-service.js'
 import type { Arrival } from '../../lib/cluster/peers.js'
 import { Connections } from '../../lib/connections/connections.js'
+import { MessageTrace } from '../../lib/message-trace/message-trace.js'
 import { TenantMetrics } from '../../lib/metrics/tenant-metrics.js'
 import type { OfflineLimits } from '../../lib/offline/offline-buffer.js'
 import { RecentArrivals } from '../../lib/presence/recent-arrivals.js'
@@ -49,6 +50,7 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
     presence: { arrived: async (memberKey, arrival) => { arrived.push([memberKey, arrival]) } },
     arrivals,
     lately,
+    trace: new MessageTrace(0),
     settleMs,
   })
   const connect = (userId: string, deviceId = 'd1', tenantId = 't1'): Device => {

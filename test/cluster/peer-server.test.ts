@@ -86,6 +86,7 @@ t.test('without a token the server does not start', async t => {
     token: '',
     directory: new TestDirectory(aMember('b', '')),
     service: new TestService(),
+    tracer: { answer: async () => { throw new Error('nobody asks') } },
     timeoutMs: 1000,
     maxMessageBytes: 1000,
     log: { warn () {} },

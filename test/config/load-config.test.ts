@@ -60,6 +60,7 @@ t.test('every field of the configuration has its default', async t => {
     dedupMaxEntriesPerTenant: 250_000,
     dedupMaxEntries: 1_000_000,
     metricsMaxTenants: 200,
+    messageTraceEntries: 10_000,
     redisTimeoutMs: 500,
     redisGraceSeconds: 30,
     admitWithoutRedis: true,

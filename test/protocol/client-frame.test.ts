@@ -29,7 +29,9 @@ const empty: Message = {
 function plain (decoded: Message | HeartbeatPing | null): unknown {
   if (decoded === null) return null
   if (decoded instanceof HeartbeatPing) return { ping: decoded.timestampMs }
-  return { ...decoded, msgBody: Buffer.from(decoded.msgBody).toString('latin1') }
+  // What is noted of it is no part of what was sent.
+  const { trace, traceTicket, msgBody, ...fields } = decoded
+  return { ...fields, msgBody: Buffer.from(msgBody).toString('latin1') }
 }
 
 function plainFrame ({ payload }: ClientFrame): unknown {

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mics/node/v1/node.proto.
  */
 export const file_mics_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMEhIKCnNlbnRfYXRfbXMYAiABKAQikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiYwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQSEgoKbWVtYmVyX2tleRgFIAEoCSI1CgxMaW5rUmVzcG9uc2USJQoHcmVzdWx0cxgBIAMoCzIULm1pY3Mubm9kZS52MS5SZXN1bHQiUwoGUmVzdWx0EgoKAmlkGAEgASgEEg8KB21pc3NpbmcYAiADKA0SDQoFbW92ZWQYAyADKA0SDQoFY291bnQYBCABKA0SDgoGZmFpbGVkGAUgASgIMlAKC05vZGVTZXJ2aWNlEkEKBExpbmsSGS5taWNzLm5vZGUudjEuTGlua1JlcXVlc3QaGi5taWNzLm5vZGUudjEuTGlua1Jlc3BvbnNlKAEwAWIGcHJvdG8z");
+  fileDesc("ChdtaWNzL25vZGUvdjEvbm9kZS5wcm90bxIMbWljcy5ub2RlLnYxIjAKC0xpbmtSZXF1ZXN0Eg0KBWl0ZW1zGAEgAygMEhIKCnNlbnRfYXRfbXMYAiABKAQikgEKBEl0ZW0SCgoCaWQYASABKAQSKAoHZGVsaXZlchgCIAEoCzIVLm1pY3Mubm9kZS52MS5EZWxpdmVySAASIgoEaG9sZBgDIAEoCzISLm1pY3Mubm9kZS52MS5Ib2xkSAASKAoHYXJyaXZhbBgEIAEoCzIVLm1pY3Mubm9kZS52MS5BcnJpdmFsSABCBgoEa2luZCJJCgdEZWxpdmVyEg8KB21lc3NhZ2UYASABKAwSEAoIdXNlcl9pZHMYAiADKAkSDgoGc2hhcmVkGAMgAygNEgsKA3NlcRgEIAEoBCIzCgRIb2xkEisKCG1lc3NhZ2VzGAEgAygLMhkubWljcy5ub2RlLnYxLkhlbGRNZXNzYWdlIpUBCgtIZWxkTWVzc2FnZRIPCgdtZXNzYWdlGAEgASgMEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhoKEmFueV9kZXZpY2VfaW5zdGVhZBgEIAEoCBIYChBleGNlcHRfZGV2aWNlX2lkGAUgASgJEg4KBnR0bF9tcxgGIAEoBBILCgNzZXEYByABKAQiYwoHQXJyaXZhbBIRCgl0ZW5hbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSDQoFb3JkZXIYBCABKAQSEgoKbWVtYmVyX2tleRgFIAEoCSI1CgxMaW5rUmVzcG9uc2USJQoHcmVzdWx0cxgBIAMoCzIULm1pY3Mubm9kZS52MS5SZXN1bHQiUwoGUmVzdWx0EgoKAmlkGAEgASgEEg8KB21pc3NpbmcYAiADKA0SDQoFbW92ZWQYAyADKA0SDQoFY291bnQYBCABKA0SDgoGZmFpbGVkGAUgASgIIk0KE1RyYWNlTWVzc2FnZVJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEg4KBm1zZ19pZBgCIAEoCRITCgthc2tfbWVtYmVycxgDIAEoCCI+ChRUcmFjZU1lc3NhZ2VSZXNwb25zZRImCgVub2RlcxgBIAMoCzIXLm1pY3Mubm9kZS52MS5Ob2RlVHJhY2UibwoJTm9kZVRyYWNlEg8KB25vZGVfaWQYASABKAkSDwoHcHJvYmxlbRgCIAEoCRIRCglvbGRlc3RfbXMYAyABKAQSLQoIbWVzc2FnZXMYBCADKAsyGy5taWNzLm5vZGUudjEuVHJhY2VkTWVzc2FnZSLOAgoNVHJhY2VkTWVzc2FnZRIOCgZvcmlnaW4YASABKAkSDwoHdXNlcl9pZBgCIAEoCRIRCglkZXZpY2VfaWQYAyABKAkSEgoKdG9fdXNlcl9pZBgEIAEoCRIQCghncm91cF9pZBgFIAEoCRIQCgh0cmFjZV9pZBgGIAEoCRISCgpib2R5X2J5dGVzGAcgASgEEhMKC3JlY2VpdmVkX21zGAggASgBEhEKCWRlbGl2ZXJlZBgJIAEoDRIQCghub3RpZmllZBgKIAEoDRIQCghidWZmZXJlZBgLIAEoDRIPCgdza2lwcGVkGAwgASgNEg8KB2RldmljZXMYDSABKA0SDwoHd3JpdHRlbhgOIAEoDRImCgVzdGVwcxgPIAMoCzIXLm1pY3Mubm9kZS52MS5UcmFjZVN0ZXASFgoOc3RlcHNfbGVmdF9vdXQYECABKA0ikAEKCVRyYWNlU3RlcBIQCghhZnRlcl9tcxgBIAEoARINCgVzdGFnZRgCIAEoCRIOCgZyZXN1bHQYAyABKAkSDgoGZGV0YWlsGAQgASgJEg8KB3VzZXJfaWQYBSABKAkSEQoJZGV2aWNlX2lkGAYgASgJEg8KB25vZGVfaWQYByABKAkSDQoFY291bnQYCCABKA0ypwEKC05vZGVTZXJ2aWNlEkEKBExpbmsSGS5taWNzLm5vZGUudjEuTGlua1JlcXVlc3QaGi5taWNzLm5vZGUudjEuTGlua1Jlc3BvbnNlKAEwARJVCgxUcmFjZU1lc3NhZ2USIS5taWNzLm5vZGUudjEuVHJhY2VNZXNzYWdlUmVxdWVzdBoiLm1pY3Mubm9kZS52MS5UcmFjZU1lc3NhZ2VSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * What was gathered for the peer in one turn.
@@ -319,6 +319,253 @@ export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
   messageDesc(file_mics_node_v1_node, 7);
 
 /**
+ * @generated from message mics.node.v1.TraceMessageRequest
+ */
+export type TraceMessageRequest = Message<"mics.node.v1.TraceMessageRequest"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * @generated from field: string msg_id = 2;
+   */
+  msgId: string;
+
+  /**
+   * Ask all other members too, and answer for them.
+   *
+   * @generated from field: bool ask_members = 3;
+   */
+  askMembers: boolean;
+};
+
+/**
+ * Describes the message mics.node.v1.TraceMessageRequest.
+ * Use `create(TraceMessageRequestSchema)` to create a new message.
+ */
+export const TraceMessageRequestSchema: GenMessage<TraceMessageRequest> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 8);
+
+/**
+ * @generated from message mics.node.v1.TraceMessageResponse
+ */
+export type TraceMessageResponse = Message<"mics.node.v1.TraceMessageResponse"> & {
+  /**
+   * @generated from field: repeated mics.node.v1.NodeTrace nodes = 1;
+   */
+  nodes: NodeTrace[];
+};
+
+/**
+ * Describes the message mics.node.v1.TraceMessageResponse.
+ * Use `create(TraceMessageResponseSchema)` to create a new message.
+ */
+export const TraceMessageResponseSchema: GenMessage<TraceMessageResponse> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 9);
+
+/**
+ * What one node knows.
+ *
+ * @generated from message mics.node.v1.NodeTrace
+ */
+export type NodeTrace = Message<"mics.node.v1.NodeTrace"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Why nothing is known of the node: it did not answer, or keeps no traces. Empty: it answered.
+   *
+   * @generated from field: string problem = 2;
+   */
+  problem: string;
+
+  /**
+   * Unix milliseconds of the tenant's oldest message that is known there; 0: there is none.
+   *
+   * @generated from field: uint64 oldest_ms = 3;
+   */
+  oldestMs: bigint;
+
+  /**
+   * @generated from field: repeated mics.node.v1.TracedMessage messages = 4;
+   */
+  messages: TracedMessage[];
+};
+
+/**
+ * Describes the message mics.node.v1.NodeTrace.
+ * Use `create(NodeTraceSchema)` to create a new message.
+ */
+export const NodeTraceSchema: GenMessage<NodeTrace> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 10);
+
+/**
+ * One time that the message came to the node. Never its body.
+ *
+ * @generated from message mics.node.v1.TracedMessage
+ */
+export type TracedMessage = Message<"mics.node.v1.TracedMessage"> & {
+  /**
+   * client: from its sender. peer: from another node, for devices here. peer_buffer: from
+   * another node, for the offline buffer here.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string device_id = 3;
+   */
+  deviceId: string;
+
+  /**
+   * @generated from field: string to_user_id = 4;
+   */
+  toUserId: string;
+
+  /**
+   * @generated from field: string group_id = 5;
+   */
+  groupId: string;
+
+  /**
+   * @generated from field: string trace_id = 6;
+   */
+  traceId: string;
+
+  /**
+   * @generated from field: uint64 body_bytes = 7;
+   */
+  bodyBytes: bigint;
+
+  /**
+   * Unix milliseconds.
+   *
+   * @generated from field: double received_ms = 8;
+   */
+  receivedMs: number;
+
+  /**
+   * Recipients of a message from a client, by what became of it for them.
+   *
+   * @generated from field: uint32 delivered = 9;
+   */
+  delivered: number;
+
+  /**
+   * @generated from field: uint32 notified = 10;
+   */
+  notified: number;
+
+  /**
+   * @generated from field: uint32 buffered = 11;
+   */
+  buffered: number;
+
+  /**
+   * @generated from field: uint32 skipped = 12;
+   */
+  skipped: number;
+
+  /**
+   * Of a group message: devices of the node that it was handed to, and sockets that took it.
+   *
+   * @generated from field: uint32 devices = 13;
+   */
+  devices: number;
+
+  /**
+   * @generated from field: uint32 written = 14;
+   */
+  written: number;
+
+  /**
+   * @generated from field: repeated mics.node.v1.TraceStep steps = 15;
+   */
+  steps: TraceStep[];
+
+  /**
+   * Steps beyond those that are kept.
+   *
+   * @generated from field: uint32 steps_left_out = 16;
+   */
+  stepsLeftOut: number;
+};
+
+/**
+ * Describes the message mics.node.v1.TracedMessage.
+ * Use `create(TracedMessageSchema)` to create a new message.
+ */
+export const TracedMessageSchema: GenMessage<TracedMessage> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 11);
+
+/**
+ * @generated from message mics.node.v1.TraceStep
+ */
+export type TraceStep = Message<"mics.node.v1.TraceStep"> & {
+  /**
+   * Since the message was received.
+   *
+   * @generated from field: double after_ms = 1;
+   */
+  afterMs: number;
+
+  /**
+   * @generated from field: string stage = 2;
+   */
+  stage: string;
+
+  /**
+   * @generated from field: string result = 3;
+   */
+  result: string;
+
+  /**
+   * @generated from field: string detail = 4;
+   */
+  detail: string;
+
+  /**
+   * @generated from field: string user_id = 5;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string device_id = 6;
+   */
+  deviceId: string;
+
+  /**
+   * Another node that the step is about.
+   *
+   * @generated from field: string node_id = 7;
+   */
+  nodeId: string;
+
+  /**
+   * Users or devices, where it is about several.
+   *
+   * @generated from field: uint32 count = 8;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message mics.node.v1.TraceStep.
+ * Use `create(TraceStepSchema)` to create a new message.
+ */
+export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
+  messageDesc(file_mics_node_v1_node, 12);
+
+/**
  * @generated from service mics.node.v1.NodeService
  */
 export const NodeService: GenService<{
@@ -335,6 +582,17 @@ export const NodeService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof LinkRequestSchema;
     output: typeof LinkResponseSchema;
+  },
+  /**
+   * What became of a message, for the operator who asks why it did not arrive. Request
+   * header: authorization, as for Link.
+   *
+   * @generated from rpc mics.node.v1.NodeService.TraceMessage
+   */
+  traceMessage: {
+    methodKind: "unary";
+    input: typeof TraceMessageRequestSchema;
+    output: typeof TraceMessageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mics_node_v1_node, 0);
