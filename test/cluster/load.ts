@@ -97,6 +97,21 @@ export class Load {
     return times !== undefined && times.said <= to && from <= times.acked
   }
 
+  /**
+   * Whether a message may come late because of a cut in the network between nodes: its recipient, or its sender,
+   * connected during the cut, and before that it was under way or had just been given to a socket. A node that kept it
+   * could not hand it over then, and what was said from then on had another way: see docs/cluster.md, Order.
+   * @param cuts between which times, milliseconds of `performance.now()`, nodes did not reach each other
+   */
+  mayBeOvertaken (label: string, cuts: ReadonlyArray<{ from: number, to: number }>): boolean {
+    const [msgId, recipient] = label.split('>')
+    return this.clients
+      .filter(({ user, times }) => user === recipient || times.has(msgId))
+      .flatMap(({ absences }) => absences)
+      .filter(({ to }) => cuts.some(cut => cut.from <= to && to <= cut.to))
+      .some(({ from, to }) => this.wasUnderWay(label, from - SOCKET_MS, to))
+  }
+
   differences (): Differences {
     const differences: Differences = { missing: [], repeated: [], disordered: [] }
     for (const recipient of this.clients) {

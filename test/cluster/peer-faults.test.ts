@@ -94,3 +94,27 @@ t.test('the network to a node is cut for longer than anybody waits, and healed',
   t.strictSame(await load.stop(), NOTHING)
   t.ok(await third.metric('mics_offline_delivered_total') > 0, 'what waited for its users has come')
 })
+
+t.test('what cannot be handed over while its user connects comes late, once, and holds up nobody', async t => {
+  const cluster = await TestCluster.start(t, (await withRedis(t)).url, { nodes: 1 })
+  const [first] = cluster.nodes
+  const port = await freePort()
+  const proxy = await TcpProxy.start(() => port)
+  t.teardown(async () => await proxy.close())
+  const second = await cluster.add({ NODE_PORT: String(port), PUBLIC_ENDPOINT: `http://127.0.0.1:${proxy.port}` })
+  await cluster.settled()
+  const alice = await cluster.connect(second, 'alice')
+  let user = ''
+  for (let i = 0; await first.metric('mics_offline_messages') === 0; i++) {
+    user = `away${i}`
+    await alice.sendAndAck({ toUserId: user, msgBody: body('kept') })
+  }
+  proxy.cut()
+  const bob = await cluster.connect(second, user)
+  t.match(await alice.sendAndAck({ toUserId: user, msgBody: body('live') }), { offlineBufferedUsers: 0 })
+  t.strictSame((await bob.waitMessages(1)).map(text), ['live'], 'its node did not wait for ever')
+  proxy.heal()
+  t.strictSame((await bob.waitMessages(2)).map(text), ['live', 'kept'])
+  await alice.sendAndAck({ toUserId: user, msgBody: body('last') })
+  t.strictSame((await bob.waitMessages(3)).map(text), ['live', 'kept', 'last'])
+})

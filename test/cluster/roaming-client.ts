@@ -42,6 +42,8 @@ export class RoamingClient {
   readonly ends: Array<{ code: number, reason: string }> = []
   /** When it lost its network, milliseconds of `performance.now()`. */
   readonly drops: number[] = []
+  /** From the end of one connection to the connect_ack of the next, milliseconds of `performance.now()`. */
+  readonly absences: Array<{ from: number, to: number }> = []
   /** Where it is connected: the node's id. Undefined: nowhere. */
   nodeId?: string
   private unacked: Outgoing[] = []
@@ -49,6 +51,7 @@ export class RoamingClient {
   private isStopped = false
   private ended?: { code: number, reason: string }
   private lastFrameAt = performance.now()
+  private absentSince = performance.now()
   private readonly events = new EventEmitter().setMaxListeners(0)
 
   /** @param urls where nodes are now, asked at every attempt: the client takes the next one each time */
@@ -107,7 +110,10 @@ export class RoamingClient {
     ws.on('message', (data: Buffer) => this.receive(fromBinary(ServerFrameSchema, data).payload))
     ws.on('close', (code, reason) => {
       clearInterval(watch)
-      if (this.nodeId !== undefined) this.ends.push({ code, reason: reason.toString() })
+      if (this.nodeId !== undefined) {
+        this.ends.push({ code, reason: reason.toString() })
+        this.absentSince = performance.now()
+      }
       this.nodeId = undefined
       if (!this.isStopped && RECONNECT.has(code)) {
         delay(RETRY_MS + Math.random() * RETRY_MS).then(() => { if (!this.isStopped) this.connect() }, () => {})
@@ -128,6 +134,7 @@ export class RoamingClient {
     this.lastFrameAt = performance.now()
     if (payload.case === 'connectAck') {
       this.nodeId = payload.value.nodeId
+      this.absences.push({ from: this.absentSince, to: performance.now() })
       for (const outgoing of this.unacked) this.transmit(outgoing)
     } else if (payload.case === 'delivery') {
       this.received.push(payload.value.message as MessageRequest)
