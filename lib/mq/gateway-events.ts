@@ -1,6 +1,7 @@
+import { toBinary } from '@bufbuild/protobuf'
 import type { TenantSettings } from '../config/gateway-config.js'
 import { EventType } from '../gen/mics/hook/v1/hook_pb.js'
-import { MessageType } from '../gen/mics/message/v1/message_pb.js'
+import { ConnectAckSchema, MessageType, type ConnectAck } from '../gen/mics/message/v1/message_pb.js'
 import type { Message } from '../protocol/message.js'
 import { encodeMessageRequest } from '../protocol/server-frame.js'
 import type { Delivery } from '../routing/delivery.js'
@@ -26,14 +27,14 @@ export class GatewayEvents {
    */
   constructor (private readonly publisher: MqPublisher | undefined, private readonly now: () => number) {}
 
-  /** @param connectAck the serialized ConnectAck that the connection got */
-  connectOnline (from: EventSource, connectAck: Uint8Array): void {
-    this.publish(EventType.CONNECT_ONLINE, from, from.userId, NO_IDS, connectAck)
+  /** @param connectAck the one that the connection got */
+  connectOnline (from: EventSource, connectAck: ConnectAck): void {
+    this.connection(EventType.CONNECT_ONLINE, from, connectAck)
   }
 
   /** @param connectAck the one that the connection got when it began */
-  connectOffline (from: EventSource, connectAck: Uint8Array): void {
-    this.publish(EventType.CONNECT_OFFLINE, from, from.userId, NO_IDS, connectAck)
+  connectOffline (from: EventSource, connectAck: ConnectAck): void {
+    this.connection(EventType.CONNECT_OFFLINE, from, connectAck)
   }
 
   /** A message that passed the check, after it was delivered as far as that was possible. */
@@ -49,6 +50,11 @@ export class GatewayEvents {
     const { message, encodedMessage } = delivery
     const ids = { ...idsOf(message), toUserId: userId }
     return this.publish(EventType.OFFLINE_MESSAGE, from, conversationKey(message), ids, encodedMessage)
+  }
+
+  private connection (type: EventType, from: EventSource, connectAck: ConnectAck): void {
+    if (this.publisher === undefined) return
+    this.publish(type, from, from.userId, NO_IDS, toBinary(ConnectAckSchema, connectAck))
   }
 
   private publish (

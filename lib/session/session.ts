@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import type { WebSocket } from 'ws'
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { Connections } from '../connections/connections.js'
@@ -158,7 +158,7 @@ export class Session {
     this.outbound.send(encodeServerFrame(create(ServerFrameSchema, { payload: { case: 'connectAck', value: connectAck } })))
     former?.close(CloseCode.REPLACED, 'replaced by a newer connection of this device')
     // After the former connection's end: whoever counts ends up with one device online.
-    events.connectOnline(this, toBinary(ConnectAckSchema, connectAck))
+    events.connectOnline(this, connectAck)
     if (this.settings.offlineUseHookPull) {
       this.replay.pull(this.settings)
         .catch(err => this.deps.log.error({ ...this.logFields(), err }, 'pulling offline messages failed'))
@@ -344,7 +344,7 @@ export class Session {
     const isLost = code === CloseCode.REPLACED || code === CloseCode.HEARTBEAT_TIMEOUT
     this.save([...isLost ? this.outbound.unconfirmed() : [], ...unsent, ...this.replay.close()], code)
     this.deps.presence.leave(this.tenantId, this.userId, this.deviceId, this.place)
-    this.deps.events.connectOffline(this, toBinary(ConnectAckSchema, this.connectAck()))
+    this.deps.events.connectOffline(this, this.connectAck())
   }
 
   /** Puts what was not written where the user's next connection finds it. */
