@@ -71,8 +71,7 @@ export class KafkaConsumer {
   /** All records that were stored when it was called. */
   async all (): Promise<KafkaRecord[]> {
     const ends = await Promise.all(this.partitions.map(async partition => {
-      const { lowOffset, highOffset } = await promised<WatermarkOffsets>(done =>
-        this.client.queryWatermarkOffsets(this.topic, partition, KAFKA_PATIENCE, done))
+      const { lowOffset, highOffset } = await this.bounds(partition)
       return { partition, lowOffset, highOffset }
     }))
     const isBefore = ({ partition, offset }: KafkaRecord): boolean =>
@@ -80,6 +79,21 @@ export class KafkaConsumer {
     const count = ends.reduce((sum, { lowOffset, highOffset }) => sum + highOffset - lowOffset, 0)
     await until(`the ${count} records in ${this.topic} are read`, () => this.records.filter(isBefore).length >= count)
     return this.records.filter(isBefore)
+  }
+
+  /** Asks until the client knows: just after a broker's restart it may know no partitions of the topic. */
+  private async bounds (partition: number): Promise<WatermarkOffsets> {
+    let found: WatermarkOffsets | undefined
+    await until(`the bounds of ${this.topic} are known`, async () => {
+      try {
+        found = await promised<WatermarkOffsets>(done =>
+          this.client.queryWatermarkOffsets(this.topic, partition, KAFKA_PATIENCE, done))
+      } catch (error) {
+        if ((error as { code?: number }).code !== kafka.CODES.ERRORS.ERR__UNKNOWN_PARTITION) throw error
+      }
+      return found !== undefined
+    })
+    return found as unknown as WatermarkOffsets
   }
 
   /** Each record once, without an end. */
