@@ -5,8 +5,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The documents that readers find: paths from the root. */
 export function documents (): string[] {
-  const docs = readdirSync(`${root}docs`).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
-  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs]
+  const docs = readdirSync(`${root}docs`, { encoding: 'utf8', recursive: true })
+    .filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
+  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs]
 }
 
 export function readDocument (path: string): string {
