@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -147,8 +147,15 @@ export async function withNginx (t: Test, gateways: readonly string[]): Promise<
   return server
 }
 
-/** Where nginx is. */
-export function nginx (): string {
+/** What nginx finds wrong with the nginx.conf in a folder: nothing, if it is empty. */
+export function checkNginx (folder: string): string {
+  // Its stdout is no pipe: see NginxCommand.run.
+  const args = ['-t', '-q', '-p', folder, '-c', join(folder, 'nginx.conf')]
+  const { status, stderr } = spawnSync(nginx(), args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+  return status === 0 ? '' : stderr
+}
+
+function nginx (): string {
   const { path, problem } = findNginx()
   if (path === undefined) {
     throw new Error(problem ?? 'no nginx found: run `node scripts/install-nginx.js`, or set NGINX_PATH')
