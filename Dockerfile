@@ -15,8 +15,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev
 
 FROM node:24-slim
-# ca-certificates for TLS to Kafka, because the Kafka client trusts the CAs of the system. tini is process 1 and passes
-# signals on; it takes the place of what Kubernetes and Docker otherwise expect of the gateway there.
+# ca-certificates for TLS to Kafka: the Kafka client trusts the CAs of the system. tini is process 1: it passes signals
+# on, and reaps what a `docker exec` may leave.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates tini \
   && rm -rf /var/lib/apt/lists/*
