@@ -28,7 +28,7 @@ export class NginxServer {
     private readonly child: ChildProcess,
     private readonly command: NginxCommand
   ) {
-    putOnLeash(child, command.folder)
+    putOnLeash(child, command.folder, 'TERM')
   }
 
   /**
