@@ -135,8 +135,8 @@ async function runClient (options: ClientOptions): Promise<number> {
   } finally {
     client.close()
     await client.ended
-    // A stdin that stays open must not hold the process.
-    process.stdin.destroy()
+    // One that stays open must not hold the process.
+    if (readsStdin(options)) process.stdin.destroy()
   }
   return isFailed ? 1 : 0
 }
@@ -149,6 +149,11 @@ async function * messagesOf ({ to, group, text, msgId }: ClientOptions): AsyncGe
   for await (const line of text ?? createInterface(process.stdin)) {
     yield { ...destination, msgId: msgId ?? randomUUID(), msgBody: Buffer.from(line), timestampMs: BigInt(Date.now()) }
   }
+}
+
+/** What a terminal's user types is somebody else's where there is nothing to send. */
+function readsStdin ({ to, group, text }: ClientOptions): boolean {
+  return (to ?? group) !== undefined && text === undefined
 }
 
 /** The last ack: of a message that failed for now it is sent again, as long as `seconds` allow. */

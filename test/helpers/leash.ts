@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 
 /**
- * Kills a program, or its process `group`, and removes its folder when this process ends before it, in whatever way: an exit handler sees
- * neither a SIGKILL nor the SIGTERM of a test runner that has waited long enough.
+ * Kills a program, or the process group that it leads, and removes its folder when this process ends before it, in
+ * whatever way: an exit handler sees neither a SIGKILL nor the SIGTERM of a test runner that has waited long enough.
  */
 export function putOnLeash (child: ChildProcess, folder: string, { group = false } = {}): void {
   if (child.pid === undefined) return
