@@ -28,7 +28,7 @@ export class NginxServer {
     private readonly child: ChildProcess,
     private readonly command: NginxCommand
   ) {
-    putOnLeash(child, command.folder, 'TERM')
+    putOnLeash(child, command.folder, { signal: 'TERM' })
   }
 
   /**
