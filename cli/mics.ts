@@ -6,7 +6,7 @@ import { eventsCommand } from './events.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
 import { traceMessageCommand } from './trace-message.js'
-import { version } from './version.js'
+import { version } from '../lib/version.js'
 
 const program = new Command('mics')
   .description('MICS: multi-tenant IM gateway. WebSocket clients in, your HTTP hooks decide, messages out.')

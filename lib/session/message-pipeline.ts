@@ -8,6 +8,7 @@ import type { HooksClient } from '../hooks/hooks-client.js'
 import type { HookResult } from '../hooks/hook-failure.js'
 import type { MessageTrace } from '../message-trace/message-trace.js'
 import { note, noteAtOnce, recordOf } from '../message-trace/note.js'
+import type { Histogram } from '../metrics/histogram.js'
 import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
@@ -43,6 +44,8 @@ export class MessagePipeline {
     fanOut: FanOut
     events: Pick<GatewayEvents, 'message'>
     trace: Pick<MessageTrace, 'begin'>
+    /** Seconds from a message's frame to its ack. */
+    ackSeconds: Pick<Histogram, 'observe'>
     maxMessageBytes: number
     groupMembersMaxUsers: number
     log: FastifyBaseLogger
@@ -51,6 +54,7 @@ export class MessagePipeline {
 
   accept (session: Session, message: Message): void {
     const { tenantId, settings, metrics } = session
+    message.receivedAt = performance.now()
     // A client speaks for itself only, whatever its frame says.
     message.tenantId = tenantId
     message.userId = session.userId
@@ -249,14 +253,20 @@ export class MessagePipeline {
   private sent (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add(reason === AckReason.DUPLICATE ? 'duplicate' : 'sent')
     noteAck(session, message, 'SENT', reason)
-    session.acknowledge(this.ack(message, AckStatus.SENT, reason, outcome))
+    this.acknowledge(session, message, this.ack(message, AckStatus.SENT, reason, outcome))
   }
 
   private fail (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add('failed')
     session.metrics.ackFailures.add(KNOWN_REASONS.has(reason) ? reason : 'check hook')
     noteAck(session, message, 'FAILED', reason)
-    session.acknowledge(this.ack(message, AckStatus.FAILED, reason, outcome))
+    this.acknowledge(session, message, this.ack(message, AckStatus.FAILED, reason, outcome))
+  }
+
+  private acknowledge (session: Session, message: Message, ack: Ack): void {
+    const now = performance.now()
+    this.deps.ackSeconds.observe((now - (message.receivedAt ?? now)) / 1000)
+    session.acknowledge(ack)
   }
 
   private failUnexpectedly (session: Session, message: Message, error: unknown): void {
