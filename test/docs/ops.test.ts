@@ -20,8 +20,8 @@ const metrics = new Map(tableRows(readDocument('docs/metrics.md'))
 const variables = new Set([
   ...environmentVariables.map(({ name }) => name),
   ...Object.keys(EventType),
-  // Of Node.js, and of `mics events`.
-  'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'MICS_EVENT_SECRET',
+  // Of Node.js, of `mics events`, and of the client in docs/protocol.md.
+  'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'MICS_EVENT_SECRET', 'MICS_URL',
 ])
 
 /** Names of the chart's values, as paths. */
@@ -68,7 +68,7 @@ t.test('every query that the guides show is one', async t => {
   const shown = guides.flatMap(guide => {
     const text = readDocument(guide)
     const blocks = [...text.matchAll(/```promql\n([\s\S]*?)```/g)].map(([, query]) => query)
-    const inline = codeIn(withoutCode(text)).filter(code => /^(sum|max|min|rate|increase|histogram_quantile)\b.*[)\]}]/.test(code))
+    const inline = codeIn(withoutCode(text)).filter(code => /^(sum|max|min|topk|rate|increase|histogram_quantile)\b.*[)\]}]/.test(code))
     return [...blocks, ...inline].map(query => query.replaceAll('\\|', '|'))
   })
   t.ok(shown.length > 20, 'the test finds them')
