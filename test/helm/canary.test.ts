@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parse } from 'yaml'
-import { gatewayEnvironment, objectOf, refusal, render, someValues, type KubernetesObject } from '../helpers/helm.js'
+import { objectOf, refusal, render, someValues, type KubernetesObject } from '../helpers/helm.js'
 import { readDocument } from '../helpers/markdown.js'
 
 const guide = readDocument('docs/ops/rolling-update.md')
@@ -24,25 +24,39 @@ function allows (rules: any[], direction: 'from' | 'to', labels: Record<string, 
 }
 
 const egress = [{ ports: [{ port: 53, protocol: 'UDP' }] }]
-const stableValues: any = { ...valuesOf('stable.yaml'), ...someValues }
-const stable = render({ values: { ...stableValues, networkPolicy: { ...stableValues.networkPolicy, egress } } })
+const stableValues: any = valuesOf('stable.yaml')
 const canaryValues: any = valuesOf('canary.yaml')
-const canary = render({
-  release: 'mics-canary',
-  values: { ...canaryValues, networkPolicy: { ...canaryValues.networkPolicy, egress } },
-})
+
+function renderStable (example: string): KubernetesObject[] {
+  return render({ examples: [example], values: { ...stableValues, networkPolicy: { ...stableValues.networkPolicy, egress } } })
+}
+
+function renderCanary (example: string, values: object = {}): KubernetesObject[] {
+  const networkPolicy = { ...canaryValues.networkPolicy, egress }
+  return render({ release: 'mics-canary', examples: [example], values: { ...canaryValues, networkPolicy, ...values } })
+}
+
+const stable = renderStable('production')
+const canary = renderCanary('production')
 
 function labelsOf (objects: KubernetesObject[], name: string): Record<string, string> {
   return objectOf(objects, 'Deployment', name).spec.template.metadata.labels
 }
 
-t.test('the canary of the guide has the Redis, the token and the tenants of the stable release', async t => {
-  const pod = objectOf(canary, 'Deployment', 'mics-canary').spec.template.spec
-  t.match(pod.containers[0].envFrom.at(-1), { secretRef: { name: 'mics' } })
-  t.match(gatewayEnvironment(stable), someValues.secrets)
-  t.ok(stable.some(({ kind, metadata }) => kind === 'Secret' && metadata.name === 'mics'))
-  const { secret } = pod.volumes.find(({ name }: any) => name === 'tenants')
-  t.ok(stable.some(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret.secretName), secret.secretName)
+t.test('the canary has the environment and the tenants of the stable release, by Secrets of either kind', async t => {
+  const podOf = (objects: KubernetesObject[], name: string): any => objectOf(objects, 'Deployment', name).spec.template.spec
+  const pods = [podOf(stable, 'mics'), podOf(canary, 'mics-canary')]
+  const secretsOf = ({ containers, volumes }: any): unknown[] => [
+    ...containers[0].envFrom.filter(({ secretRef }: any) => secretRef !== undefined),
+    volumes.find(({ name }: any) => name === 'tenants'),
+  ]
+  t.match(secretsOf(pods[0]), [{ secretRef: { name: 'mics-environment' } }, { secret: { secretName: 'mics-tenants-file' } }])
+  t.strictSame(secretsOf(pods[1]), secretsOf(pods[0]))
+
+  const [ofValues, ofCanary] = [renderStable('staging'), renderCanary('staging')]
+  for (const [kind, suffix] of [['ConfigMap', ''], ['Secret', ''], ['Secret', '-tenants']]) {
+    t.strictSame(objectOf(ofCanary, kind, `mics-canary${suffix}`).data, objectOf(ofValues, kind, `mics${suffix}`).data, kind + suffix)
+  }
 })
 
 t.test('the gateways of both reach each other at the node port, in and out; those of a release not named do not', async t => {
@@ -59,11 +73,12 @@ t.test('the gateways of both reach each other at the node port, in and out; thos
 })
 
 t.test('the stable release restarts no gateway when it learns of the canary', async t => {
-  const before = render({ values: { ...someValues, networkPolicy: { egress } } })
+  const before = render({ examples: ['production'] })
   t.strictSame(objectOf(stable, 'Deployment'), objectOf(before, 'Deployment'))
 })
 
 t.test('no object of the one takes a pod of the other for its own', async t => {
+  const onlyOnce = ['PrometheusRule', 'HorizontalPodAutoscaler', 'PodDisruptionBudget', 'HTTPRoute', 'Ingress']
   const [stableLabels, canaryLabels] = [labelsOf(stable, 'mics'), labelsOf(canary, 'mics-canary')]
   for (const [objects, others] of [[stable, canaryLabels], [canary, stableLabels]] as const) {
     for (const { kind, metadata, spec } of objects) {
@@ -73,24 +88,23 @@ t.test('no object of the one takes a pod of the other for its own', async t => {
   }
   const names = (objects: KubernetesObject[]): Set<string> => new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
   t.strictSame([...names(stable)].filter(name => names(canary).has(name)), [], 'and none has the name of another')
-  t.strictSame(canary.filter(({ kind }) => ['PrometheusRule', 'HorizontalPodAutoscaler'].includes(kind)), [])
+  t.strictSame(canary.filter(({ kind }) => onlyOnce.includes(kind)), [])
 })
 
 t.test('the HTTPRoute shares new connections out by weight, only where there are others', async t => {
-  const weighted: any = valuesOf('stable.yaml')
   const [rule] = objectOf(stable, 'HTTPRoute').spec.rules
   t.strictSame(rule.backendRefs, [
     { name: 'mics', port: 80, weight: 95 }, { name: 'mics-canary', port: 80, weight: 5 },
   ])
   t.ok(canary.some(({ kind, metadata }) => kind === 'Service' && metadata.name === rule.backendRefs[1].name))
-  const alone = render({ values: { ...someValues, httpRoute: { ...weighted.httpRoute, otherBackends: [] } } })
+  const alone = render({ values: { ...someValues, httpRoute: { ...stableValues.httpRoute, otherBackends: [] } } })
   t.strictSame(objectOf(alone, 'HTTPRoute').spec.rules[0].backendRefs, [{ name: 'mics', port: 80 }])
   t.match(refusal({ values: { ...someValues, httpRoute: { otherBackends: [{ name: 'mics-canary' }] } } }), /otherBackends/)
 })
 
 t.test('with ingress-nginx the canary has an Ingress of its own for the same host and path', async t => {
   const { ingress }: any = valuesOf('canary-nginx.yaml')
-  const objects = render({ release: 'mics-canary', values: { ...canaryValues, ingress } })
+  const objects = renderCanary('staging', { ingress })
   const own = objectOf(objects, 'Ingress', 'mics-canary')
   t.match(own.metadata.annotations, {
     'nginx.ingress.kubernetes.io/canary': 'true', 'nginx.ingress.kubernetes.io/canary-weight': '5',
