@@ -28,7 +28,8 @@ const stableValues: any = valuesOf('stable.yaml')
 const canaryValues: any = valuesOf('canary.yaml')
 
 function renderStable (example: string): KubernetesObject[] {
-  return render({ examples: [example], values: { ...stableValues, networkPolicy: { ...stableValues.networkPolicy, egress } } })
+  const networkPolicy = { ...stableValues.networkPolicy, egress }
+  return render({ examples: [example], values: { ...stableValues, networkPolicy } })
 }
 
 function renderCanary (example: string, values: object = {}): KubernetesObject[] {
