@@ -1,6 +1,8 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { WebSocket } from 'ws'
-import { ClientFrameSchema, ServerFrameSchema } from '../lib/gen/mics/message/v1/message_pb.js'
+import {
+  ClientFrameSchema, MessageRequestSchema, MessageType, ServerFrameSchema,
+} from '../lib/gen/mics/message/v1/message_pb.js'
 
 /** A client that costs little itself: it looks at acks only as far as it must. */
 export class Client {
@@ -9,8 +11,18 @@ export class Client {
 
   private constructor (readonly ws: WebSocket) {}
 
-  /** Resolves when it is connected as `user`. */
+  /** Resolves when it is connected as `user`; on a busy machine the hook may be late, and it tries again. */
   static async connect (url: string, tenantId: string, user: string): Promise<Client> {
+    for (;;) {
+      try {
+        return await Client.connectOnce(url, tenantId, user)
+      } catch (error) {
+        if (!(error as Error).message.startsWith('closed: 4503')) throw error
+      }
+    }
+  }
+
+  private static async connectOnce (url: string, tenantId: string, user: string): Promise<Client> {
     const client = new Client(new WebSocket(`${url.replace('http', 'ws')}/ws?tenantId=${tenantId}&token=valid:${user}&deviceId=d`))
     await new Promise<void>((resolve, reject) => {
       client.ws.on('error', reject)
@@ -30,8 +42,14 @@ export class Client {
   }
 
   send (toUserId: string, msgId: string, msgBody: Uint8Array): void {
-    this.ws.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, {
-      payload: { case: 'message', value: { toUserId, msgId, msgBody } },
-    })))
+    this.sendMessage({ toUserId, msgId, msgBody })
+  }
+
+  sendToGroup (groupId: string, msgId: string, msgBody: Uint8Array): void {
+    this.sendMessage({ msgType: MessageType.GROUP_CHAT, groupId, msgId, msgBody })
+  }
+
+  private sendMessage (value: MessageInitShape<typeof MessageRequestSchema>): void {
+    this.ws.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, { payload: { case: 'message', value } })))
   }
 }

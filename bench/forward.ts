@@ -19,7 +19,7 @@ import { Delivery } from '../lib/routing/delivery.js'
 const TOKEN = 'bench'
 const NOBODY: ReadonlySet<string> = new Set()
 const LIMITS = {
-  token: TOKEN, timeoutMs: 5000, maxMessageBytes: 1024 * 1024, throttledLog: new ThrottledLog(10_000), log: console,
+  timeoutMs: 5000, maxMessageBytes: 1024 * 1024, throttledLog: new ThrottledLog(10_000), log: console,
 }
 
 const { values } = parseArgs({
@@ -48,7 +48,7 @@ const service: PeerService = {
 
 async function servePeer (): Promise<void> {
   const nodes = directory(member('b', ''), member('a', ''))
-  const server = new PeerServer({ ...LIMITS, directory: nodes, service, tracer: { answer: async () => { throw new Error('not asked here') } } })
+  const server = new PeerServer({ ...LIMITS, tokens: [TOKEN], directory: nodes, service, tracer: { answer: async () => { throw new Error('not asked here') } } })
   console.log(`http://127.0.0.1:${await server.listen('127.0.0.1', 0)}`)
 }
 
@@ -93,7 +93,7 @@ async function run (call: () => unknown, inFlight: number): Promise<Run> {
 async function measure (endpoint: string): Promise<void> {
   const peer = member('b', endpoint)
   const links = new PeerLinks(directory(member('a', ''), peer), {
-    ...LIMITS, queueMaxBytes: 64 * 1024 * 1024, breakerFailureThreshold: 5, breakerOpenMs: 5000,
+    ...LIMITS, token: TOKEN, queueMaxBytes: 64 * 1024 * 1024, breakerFailureThreshold: 5, breakerOpenMs: 5000,
   })
   const forward = async (): Promise<void> => {
     const { kind } = await links.deliver(peer.key, delivery(), ['user-200046'], NOBODY)

@@ -101,6 +101,8 @@ function shown (variable: EnvironmentVariable, config: GatewayConfig, source: st
     return variable.secret ? mask : 'see the tenants below'
   }
   const value = config[variable.field]
+  // How many there are, and so how far a rotation has come, is no secret.
+  if (typeof value === 'object') return value.map(() => mask).join(',')
   if (!variable.secret || value === '') return value
   return variable.type === 'text' && variable.format === 'redis' ? maskRedisUrl(String(value)) : mask
 }

@@ -4,7 +4,7 @@ import { DeadLetterReplay, ReplayStoppedError, type ReplayCounts, type ReplayPla
 import { KafkaEventTransport } from '../lib/mq/kafka/kafka-event-transport.js'
 import { jsonLines, tableLines, type EventFormat } from './event-lines.js'
 import {
-  boundsOf, endSoonAfter, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
+  boundsOf, endSoonAfter, eventsSource, parseCount, secretsOf, stopSignal, withEventsOptions, withSecretOption,
   type EventsOptions, type EventsSource, type SecretOptions,
 } from './events-source.js'
 import { defaultFormat, formatOption } from './events-tail.js'
@@ -100,7 +100,7 @@ Examples:
 async function list (env: NodeJS.ProcessEnv, options: ListOptions): Promise<void> {
   const { since, bodies = false, format = defaultFormat() } = options
   const source = await eventsSource(env, options)
-  const describing = { secret: secretOf(env, source.config, options), bodies }
+  const describing = { secrets: secretsOf(env, source.config, options), bodies }
   const lines = format === 'json' ? jsonLines : tableLines({ bodies, deadLetters: true })
   const output = new LineOutput(process.stdout)
   const reader = await source.open(source.deadLetterTopic)

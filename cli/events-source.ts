@@ -17,7 +17,7 @@ export interface EventsOptions {
 }
 
 export interface SecretOptions {
-  secretFile?: string
+  secretFile?: string[]
 }
 
 export interface EventsSource {
@@ -44,7 +44,9 @@ export function withEventsOptions (command: Command): Command {
 }
 
 export function withSecretOption (command: Command): Command {
-  return command.option('--secret-file <path>', "a file with the secret that signs the tenant's events (MICS_EVENT_SECRET, else the configured one)")
+  return command.option('--secret-file <path>',
+    "a file with the secret that signs the tenant's events; several may be given (MICS_EVENT_SECRET, else the configured one)",
+    (path, earlier: string[] = []) => [...earlier, path])
 }
 
 /** Where a tenant's events are, by the same configuration that the gateway reads. No tenant need be configured. */
@@ -67,16 +69,17 @@ export async function eventsSource (env: NodeJS.ProcessEnv, options: EventsOptio
 }
 
 /**
- * The secret that signs the tenant's events as far as it is known here: a tenant's auth hook may give another one.
+ * The secrets that sign the tenant's events as far as they are known here: a tenant's auth hook may give another one.
  * Empty: none is known.
  */
-export function secretOf (
+export function secretsOf (
   env: NodeJS.ProcessEnv, config: GatewayConfig, { tenant: id, secretFile }: EventsOptions & SecretOptions
-): string {
-  if (secretFile !== undefined) return readSecret(secretFile)
-  if (env.MICS_EVENT_SECRET !== undefined && env.MICS_EVENT_SECRET !== '') return env.MICS_EVENT_SECRET
+): string[] {
+  if (secretFile !== undefined) return secretFile.map(readSecret)
+  if (env.MICS_EVENT_SECRET !== undefined && env.MICS_EVENT_SECRET !== '') return [env.MICS_EVENT_SECRET]
   const configured = config.tenants.find(tenant => tenant.id === id)
-  return configured === undefined ? '' : new Tenant(configured, config).settingsFor(undefined).tenantSecret
+  const secret = configured === undefined ? '' : new Tenant(configured, config).settingsFor(undefined).tenantSecret
+  return secret === '' ? [] : [secret]
 }
 
 /**

@@ -4,7 +4,7 @@ import { describeRecord, type EventDescription } from '../lib/mq/event-descripti
 import type { PartitionBounds, PartitionRange, TopicReader } from '../lib/mq/kafka/topic-reader.js'
 import { jsonLines, tableLines, type EventFormat } from './event-lines.js'
 import {
-  boundsOf, endSoonAfter, eventsSource, parseCount, secretOf, stopSignal, withEventsOptions, withSecretOption,
+  boundsOf, endSoonAfter, eventsSource, parseCount, secretsOf, stopSignal, withEventsOptions, withSecretOption,
   type EventsOptions, type SecretOptions,
 } from './events-source.js'
 import { fail } from './failure.js'
@@ -43,7 +43,8 @@ events of different conversations may come in another order than they happened.
 
 SIGNED, or \`signature\`, says whether the signature holds: ok, bad, none (not signed), or unknown (no secret to check it
 with). The secret is the one that the gateway is configured with; a tenant whose auth hook gives another one
-(tenant_secret) needs --secret-file, or MICS_EVENT_SECRET.
+(tenant_secret) needs --secret-file, or MICS_EVENT_SECRET. While the secret is being changed, give a file with the old one
+and one with the new.
 
 A line of JSON has the fields of MqEvent by their names in the .proto, event_data decoded, and time, signature, key,
 partition, offset and size beside them. Whole numbers are JSON numbers where those can hold them, else text. A body is
@@ -75,7 +76,7 @@ export function defaultFormat (): EventFormat {
 async function tail (env: NodeJS.ProcessEnv, options: TailOptions): Promise<void> {
   const { fromBeginning, bodies = false, dlq = false, format = defaultFormat(), limit = Infinity, wait } = options
   const source = await eventsSource(env, options)
-  const describing = { secret: secretOf(env, source.config, options), bodies }
+  const describing = { secrets: secretsOf(env, source.config, options), bodies }
   const topic = dlq ? source.deadLetterTopic : source.eventTopic
   const lines = format === 'json' ? jsonLines : tableLines({ bodies, deadLetters: dlq })
   const output = new LineOutput(process.stdout)
@@ -91,7 +92,7 @@ async function tail (env: NodeJS.ProcessEnv, options: TailOptions): Promise<void
       fromBeginning: fromBeginning || found.waited,
     })
     for (const line of lines.head()) await output.write(line)
-    let [count, isHinted] = [0, describing.secret === '']
+    let [count, isHinted] = [0, describing.secrets.length === 0]
     for await (const records of reader.read(ranges, signal)) {
       for (const record of records) {
         const described = describeRecord(record, describing)

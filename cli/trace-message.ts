@@ -28,7 +28,7 @@ export function traceMessageCommand (): Command {
     .option('--node <url>', 'NODE_PORT of any node, which asks the others (default: NODE_PORT on this machine)', parseNode)
     .addOption(formatOption())
     .addHelpText('after', `
-It presents CLUSTER_GRPC_TOKEN, which must be the nodes' own. A node that is alone answers too, where it has one.
+It presents CLUSTER_GRPC_TOKEN, of several the first, which must be the nodes' own. A node that is alone answers too, where it has one.
 Nodes know their latest messages (MESSAGE_TRACE_ENTRIES), and nothing of their bodies. What each stage and result means
 is in docs/operations.md.
 
@@ -58,8 +58,8 @@ async function traceMessage (env: NodeJS.ProcessEnv, options: TraceOptions): Pro
 }
 
 async function ask (env: NodeJS.ProcessEnv, { tenant, msg, node }: TraceOptions): Promise<NodeTrace[]> {
-  const { host, nodePort, peerTimeoutMs, clusterGrpcToken: token } = loadConfig(env, { embedded: true })
-  if (token === '') {
+  const { host, nodePort, peerTimeoutMs, clusterGrpcTokens: [token] } = loadConfig(env, { embedded: true })
+  if (token === undefined) {
     throw new CommandError('MICS_NO_TOKEN', 'set CLUSTER_GRPC_TOKEN to what the nodes have; a node without one cannot be asked')
   }
   const url = node ?? `http://${reachableHost(host)}:${nodePort}`
@@ -74,7 +74,7 @@ async function ask (env: NodeJS.ProcessEnv, { tenant, msg, node }: TraceOptions)
 function problemWith (url: string, { code, message }: ConnectError): string {
   switch (code) {
     case Code.Unauthenticated:
-      return `${url} refuses the token: CLUSTER_GRPC_TOKEN must be the one that the node has`
+      return `${url} refuses the token: CLUSTER_GRPC_TOKEN must begin with one that the node has`
     case Code.Unimplemented:
       return `${url} cannot tell: it is no NODE_PORT, or of a release that does not trace messages`
     default:

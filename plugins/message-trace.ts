@@ -9,8 +9,8 @@ declare module 'fastify' {
 
 /** What became of the latest messages. Kept only where it can be asked for, which is where there is a token. */
 export default fp(async app => {
-  const { clusterGrpcToken, messageTraceEntries } = app.config
-  const trace = new MessageTrace(clusterGrpcToken === '' ? 0 : messageTraceEntries)
+  const { clusterGrpcTokens, messageTraceEntries } = app.config
+  const trace = new MessageTrace(clusterGrpcTokens.length === 0 ? 0 : messageTraceEntries)
   app.decorate('messageTrace', trace)
   app.gatewayMetrics.nodeGauge('message_trace_entries', 'Messages of which is known what became of them', [],
     emit => emit({}, trace.size))

@@ -20,16 +20,17 @@ export default fp(async app => {
   const { config, gatewayMetrics, nodeDirectory } = app
   let endpoint = ''
   app.decorate('nodeEndpoint', () => endpoint)
-  const server = config.clusterGrpcToken === ''
+  const [token] = config.clusterGrpcTokens
+  const server = token === undefined
     ? undefined
     : new PeerServer({
-      token: config.clusterGrpcToken,
+      tokens: config.clusterGrpcTokens,
       directory: nodeDirectory,
       service: app.peerService,
       tracer: new MessageTracer({
         trace: app.messageTrace,
         directory: nodeDirectory,
-        token: config.clusterGrpcToken,
+        token,
         timeoutMs: config.peerTimeoutMs,
         now: Date.now,
       }),

@@ -16,7 +16,8 @@ const CLOSE_MS = 2000
 export default fp(async app => {
   const { config, gatewayMetrics, nodeDirectory } = app
   const links = new PeerLinks(nodeDirectory, {
-    token: config.clusterGrpcToken,
+    // Without one there are no peers.
+    token: config.clusterGrpcTokens[0] ?? '',
     timeoutMs: config.peerTimeoutMs,
     queueMaxBytes: config.peerQueueMaxBytes,
     breakerFailureThreshold: config.grpcBreakerFailureThreshold,

@@ -24,6 +24,7 @@ const PING_INTERVAL_MS = 2000
 const PING_TIMEOUT_MS = 1000
 
 export interface PeerLinkOptions {
+  /** What the peer is shown. */
   token: string
   /** Milliseconds for a peer to answer. */
   timeoutMs: number

@@ -36,8 +36,8 @@ const REMEMBERED_MS = 10 * 60_000
 const WINDOW_BYTES = 1024 * 1024
 
 export interface PeerServerDeps {
-  /** What a peer must present. Without one the server does not start. */
-  token: string
+  /** A peer must present one of these. Without any the server does not start. */
+  tokens: readonly string[]
   directory: Pick<NodeDirectory, 'self' | 'isStale' | 'refresh'>
   service: PeerService
   /** Answers operators, and peers that were asked by one. */
@@ -75,7 +75,7 @@ export class PeerServer {
   /** Items not begun, because they came after the peer had given them up, or for the member that this node was. */
   late = 0
   private readonly http: Http2Server
-  private readonly expected: Buffer
+  private readonly expected: readonly Buffer[]
   /** The members that this process has been to its peers. */
   private readonly ownKeys = new Set<string>()
   /** By process id. */
@@ -86,7 +86,7 @@ export class PeerServer {
   private isClosing = false
 
   constructor (private readonly deps: PeerServerDeps) {
-    this.expected = sha256(`Bearer ${deps.token}`)
+    this.expected = deps.tokens.map(token => sha256(`Bearer ${token}`))
     this.now = deps.now ?? Date.now
     this.http = createServer({
       settings: { maxConcurrentStreams: MAX_STREAMS_PER_SESSION, initialWindowSize: WINDOW_BYTES, enablePush: false },
@@ -103,7 +103,7 @@ export class PeerServer {
 
   /** The port it listens on. Rejects when that cannot be had, or without a token. */
   async listen (host: string, port: number): Promise<number> {
-    if (this.deps.token === '') throw new Error('no token to know peers by: set CLUSTER_GRPC_TOKEN, the same on all nodes')
+    if (this.deps.tokens.length === 0) throw new Error('no token to know peers by: set CLUSTER_GRPC_TOKEN, the same on all nodes')
     this.http.listen(port, host)
     await once(this.http, 'listening')
     return (this.http.address() as AddressInfo).port
@@ -165,9 +165,10 @@ export class PeerServer {
     })
   }
 
-  /** Hashes are compared, so that neither length nor content shows in the time it takes. */
+  /** Hashes are compared, and with all tokens, so that neither length, content nor place shows in the time it takes. */
   private isAuthorized (request: Http2ServerRequest): boolean {
-    const isAuthorized = timingSafeEqual(sha256(request.headers.authorization ?? ''), this.expected)
+    const presented = sha256(request.headers.authorization ?? '')
+    const isAuthorized = this.expected.filter(expected => timingSafeEqual(presented, expected)).length > 0
     const { session } = request.stream
     if (isAuthorized && session !== undefined) clearTimeout(this.sessions.get(session as ServerHttp2Session))
     return isAuthorized

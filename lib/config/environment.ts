@@ -5,7 +5,7 @@ export type EnvironmentVariable = { name: string, help: string, secret: boolean 
   | { type: 'integer', field: FieldOf<number>, min: number, max: number, default: number }
   | { type: 'boolean', field: FieldOf<boolean>, default: boolean }
   | { type: 'choice', field: FieldOf<string>, choices: readonly string[], default: string }
-  | { type: 'text', field: FieldOf<string>, format: TextFormat, default: string, defaultText: string }
+  | { type: 'text', field: FieldOf<string> | FieldOf<readonly string[]>, format: TextFormat, default: string, defaultText: string }
   | { type: 'tenant-map', field: 'tenants', values: TenantMapValues, min: number, max: number }
 )
 
@@ -15,10 +15,13 @@ type FieldOf<T> = {
 
 /** What a text variable must look like; text-formats.ts knows how. */
 export type TextFormat =
-  | 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'topic' | 'credential' | 'token'
+  | 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'topic' | 'credential' | 'tokens'
 
 /** What a variable of the form `{"tenant": value}` holds. */
 export type TenantMapValues = 'url' | 'secret' | 'integer'
+
+/** One to present, and others that are accepted while they are changed. */
+export const mostTokens = 4
 
 /** Bytes. MAX_MESSAGE_BYTES=0 means this. */
 export const largestMessageBytes = 64 * 1024 * 1024
@@ -80,7 +83,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('LOCAL_ROUTE_CACHE_TTL_SECONDS', 'localRouteCacheTtlSeconds', 0, 60, 2, 'Seconds a route read from Redis is reused; 0: never'),
   integer('GRPC_BREAKER_FAILURE_THRESHOLD', 'grpcBreakerFailureThreshold', 1, 100, 5, 'Failures in a row that open the breaker of a peer'),
   integer('GRPC_BREAKER_OPEN_MS', 'grpcBreakerOpenMs', 0, 60_000, 5000, 'Milliseconds until the breaker of a peer lets one call through'),
-  text('CLUSTER_GRPC_TOKEN', 'clusterGrpcToken', 'token', 'Shared by all nodes: what a peer must present; a node with Redis needs it', { secret: true, defaultText: 'none' }),
+  text('CLUSTER_GRPC_TOKEN', 'clusterGrpcTokens', 'tokens', 'Shared by all nodes: what a peer must present; a node with Redis needs it. Of several, the first is presented, any is accepted', { secret: true, defaultText: 'none' }),
 
   text('KAFKA__BOOTSTRAP_SERVERS', 'kafkaBrokers', 'kafka', 'Kafka brokers for events', { defaultText: 'none: no events' }),
   text('KAFKA_BROKERS', 'kafkaBrokers', 'kafka', 'The same as KAFKA__BOOTSTRAP_SERVERS', { defaultText: 'none: no events' }),
@@ -144,7 +147,7 @@ const textTakes: Record<TextFormat, string> = {
   kafka: 'host:port, several separated by commas',
   topic: 'a topic name with {tenant_id} in it once, of letters, digits, dots, dashes and underscores, at most 100 besides',
   credential: '1 to 1024 characters, no control characters',
-  token: '1 to 1024 printable ASCII characters without spaces',
+  tokens: `1 to 1024 printable ASCII characters without spaces and commas; up to ${mostTokens} such, separated by commas`,
 }
 
 const tenantMapExamples: Record<TenantMapValues, string> = {
@@ -170,7 +173,7 @@ function choice (
 }
 
 function text (
-  name: string, field: FieldOf<string>, format: TextFormat, help: string,
+  name: string, field: FieldOf<string> | FieldOf<readonly string[]>, format: TextFormat, help: string,
   options: { default?: string, defaultText?: string, secret?: boolean } = {}
 ): EnvironmentVariable {
   const { default: byDefault = '', defaultText: shown = byDefault, secret = false } = options

@@ -110,7 +110,8 @@ export interface GatewayConfig {
 
   grpcBreakerFailureThreshold: number
   grpcBreakerOpenMs: number
-  clusterGrpcToken: string
+  /** The first is presented to peers, any is accepted from them. Empty: there are no peers. */
+  clusterGrpcTokens: readonly string[]
   /** Seconds that closing the connections of a stopping node is spread over. */
   drainTimeoutSeconds: number
   /** Seconds that a stopping node goes on as usual before that, only /readyz being 503. */

@@ -5,7 +5,7 @@ import { problemsOf } from './environment-schema.js'
 import type { GatewayConfig, TenantConfig } from './gateway-config.js'
 import { kafkaProblems } from './kafka-problems.js'
 import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
-import { normalizeText } from './text-formats.js'
+import { normalizeText, splitTokens } from './text-formats.js'
 
 export interface LoadConfigOptions {
   /** `mics dev`: no tenants are needed, the demo tenant is added later. Default: false. */
@@ -81,7 +81,7 @@ function parseScalar (variable: EnvironmentVariable, text: string): unknown {
     case 'choice': return variable.choices.find(choice => choice.toLowerCase() === trimmed.toLowerCase()) ?? trimmed
     case 'tenant-map': return text
     // These are taken to the letter: a stray newline is for their check to name, not for us to guess away.
-    case 'text': return variable.format === 'token' || variable.format === 'credential' ? text : trimmed
+    case 'text': return variable.format === 'tokens' || variable.format === 'credential' ? text : trimmed
   }
 }
 
@@ -186,6 +186,7 @@ function configOf (values: Record<string, unknown>, hostname: string): GatewayCo
 function scalarOf (variable: EnvironmentVariable, values: Record<string, unknown>): unknown {
   if (variable.type === 'tenant-map') return undefined
   const value = values[variable.name]
+  if (variable.type === 'text' && variable.format === 'tokens') return splitTokens(String(value ?? variable.default))
   if (variable.type === 'text' && typeof value === 'string') return normalizeText(variable.format, value)
   return value ?? variable.default
 }

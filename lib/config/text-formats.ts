@@ -1,7 +1,7 @@
 import { checkRedisUrl } from '../redis/redis-url.js'
 import { checkHookUrl } from '../tenants/hook-url.js'
 import { addressText, isHost, parseAddress } from './address.js'
-import type { TextFormat } from './environment.js'
+import { mostTokens, type TextFormat } from './environment.js'
 
 /** What is wrong with a value, or undefined. Never repeats the value: it may be a secret. */
 type Check = (value: string) => string | undefined
@@ -15,7 +15,7 @@ export const textFormats: Record<TextFormat, Check> = {
   kafka: checkBrokers,
   topic: checkTopicTemplate,
   credential: value => /^\P{Cc}{1,1024}$/u.test(value) ? undefined : 'contains a control character such as a line break, or is too long',
-  token: value => /^[\x21-\x7e]{1,1024}$/.test(value) ? undefined : 'contains a space or another character that cannot be sent, or is too long',
+  tokens: checkTokens,
 }
 
 /** One spelling for what may be written in several: addresses become Redis URLs, brokers get their port. */
@@ -23,6 +23,11 @@ export function normalizeText (format: TextFormat, value: string): string {
   if (format === 'redis' && !value.includes('://')) return `redis://${withPort(value, 6379)}`
   if (format === 'kafka') return value.split(',').map(broker => withPort(broker.trim(), 9092)).join(',')
   return value
+}
+
+/** What is between the commas, to the letter. */
+export function splitTokens (value: string): string[] {
+  return value === '' ? [] : value.split(',')
 }
 
 function checkRedis (value: string): string | undefined {
@@ -43,6 +48,19 @@ function checkTopicTemplate (value: string): string | undefined {
   const fixed = around.join('')
   if (!/^[A-Za-z0-9._-]*$/.test(fixed)) return 'contains a character that no topic name may have'
   return fixed.length <= 100 ? undefined : 'is too long'
+}
+
+function checkTokens (value: string): string | undefined {
+  const tokens = splitTokens(value)
+  const empty = tokens.indexOf('')
+  if (empty !== -1) return `has an empty token at position ${empty + 1} of the list`
+  const bad = tokens.findIndex(token => !/^[\x21-\x7e]{1,1024}$/.test(token))
+  if (bad !== -1) {
+    const which = tokens.length === 1 ? '' : `, at position ${bad + 1} of the list`
+    return `contains a space or another character that cannot be sent, or is too long${which}`
+  }
+  if (new Set(tokens).size < tokens.length) return 'has the same token twice'
+  return tokens.length <= mostTokens ? undefined : `has ${tokens.length} tokens`
 }
 
 function withPort (address: string, byDefault: number): string {

@@ -55,8 +55,8 @@ export interface EventFields {
 }
 
 export interface DescribeOptions {
-  /** The secret that signs the tenant's events. Empty: not known. */
-  secret: string
+  /** One of these signs the tenant's events: two while it is changed. Empty: none is known. */
+  secrets: readonly string[]
   /** Bodies of messages too, and not only their sizes. */
   bodies: boolean
 }
@@ -82,7 +82,7 @@ function describeDeadLetter ({ reason, message, attempts, topic, nowMs, isTrunca
   return { reason, message, attempts, topic, failed_at: isoTime(nowMs), truncated: isTruncated }
 }
 
-function describeEvent (event: MqEvent, value: Buffer, { secret, bodies }: DescribeOptions): EventFields {
+function describeEvent (event: MqEvent, value: Buffer, { secrets, bodies }: DescribeOptions): EventFields {
   return {
     event_type: EventType[event.eventType] ?? String(event.eventType),
     tenant_id: event.tenantId,
@@ -94,15 +94,15 @@ function describeEvent (event: MqEvent, value: Buffer, { secret, bodies }: Descr
     timestamp: plainNumber(event.timestamp),
     node_id: event.nodeId,
     trace_id: event.traceId,
-    signature: signatureState(event, value, secret),
+    signature: signatureState(event, value, secrets),
     event_data: event.eventData.length === 0 ? null : describeData(event, bodies),
   }
 }
 
-function signatureState ({ sign }: MqEvent, value: Buffer, secret: string): SignatureState {
+function signatureState ({ sign }: MqEvent, value: Buffer, secrets: readonly string[]): SignatureState {
   if (sign === '') return 'none'
-  if (secret === '') return 'unknown'
-  return verifyEvent(secret, value) ? 'ok' : 'bad'
+  if (secrets.length === 0) return 'unknown'
+  return secrets.some(secret => verifyEvent(secret, value)) ? 'ok' : 'bad'
 }
 
 function describeData ({ eventType, eventData }: MqEvent, bodies: boolean): Record<string, unknown> {

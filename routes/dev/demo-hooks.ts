@@ -30,8 +30,8 @@ export interface AnsweredHook {
 }
 
 export interface DemoHooksOptions {
-  /** Calls must be signed with it. Empty: signatures are not looked at. */
-  secret: string
+  /** Calls must be signed with one of these. Empty: signatures are not looked at. */
+  secrets: readonly string[]
   groups: DemoGroups
   onAnswered?: (call: AnsweredHook) => void
 }
@@ -54,7 +54,7 @@ const validToken = /^valid:([A-Za-z0-9_.@-]{1,64})$/
 
 /** A tenant's server in miniature: the four hooks, with answers that let a person try every outcome. */
 export async function demoHooks (
-  app: FastifyInstance, { secret, groups, onAnswered }: DemoHooksOptions
+  app: FastifyInstance, { secrets, groups, onAnswered }: DemoHooksOptions
 ): Promise<void> {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/protobuf', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => {
@@ -69,8 +69,8 @@ export async function demoHooks (
       if (decoded === undefined) {
         return reply.code(400).send({ error: `the body is not a ${hook.request.typeName}; send it in protobuf` })
       }
-      const signed = secret === '' ||
-        (metaSignMatches(secret, hook.request, decoded) && headerSignatureMatches(secret, request.headers, body))
+      const signed = secrets.length === 0 || secrets.some(secret =>
+        metaSignMatches(secret, hook.request, decoded) && headerSignatureMatches(secret, request.headers, body))
       const meta = decoded.meta
       if (!signed) {
         const error = 'wrong signature: give the gateway the same tenant secret as this hook server'

@@ -8,8 +8,8 @@ export interface HookMockOptions {
   host: string
   /** 0: any free port. */
   port: number
-  /** Empty: signatures are not looked at. */
-  secret: string
+  /** A call is signed with one of these. Empty: signatures are not looked at. */
+  secrets: readonly string[]
   /** Added to the demo's `lobby` and `team`. */
   groups: Record<string, string[]>
   /** One line a call on stdout. */
@@ -23,14 +23,14 @@ export interface HookMock {
 
 /** The hooks of the demo tenant, for gateways on this machine. */
 export async function startDemoHooks (): Promise<HookMock> {
-  return await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false })
+  return await startHookMock({ host: '127.0.0.1', port: 0, secrets: [demoSecret], groups: {}, log: false })
 }
 
 /** The demo tenant's hooks alone, at the root of a server of their own: for people who try their own gateway. */
-export async function startHookMock ({ host, port, secret, groups, log }: HookMockOptions): Promise<HookMock> {
+export async function startHookMock ({ host, port, secrets, groups, log }: HookMockOptions): Promise<HookMock> {
   const app = Fastify({ logger: false, forceCloseConnections: true })
   await app.register(demoHooks, {
-    secret,
+    secrets,
     groups: new DemoGroups(Object.entries(groups)),
     onAnswered: log ? printLine : undefined,
   })

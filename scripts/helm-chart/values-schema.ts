@@ -36,10 +36,19 @@ export function valuesSchema (): Schema {
       service: only({ type: choice('ClusterIP', 'NodePort', 'LoadBalancer'), port: port(), annotations: texts }),
       ingress: only({ enabled: boolean, className: name, host: text, tlsSecret: text, annotations: texts }),
       httpRoute: only({
-        enabled: boolean, parentRefs: listOf({ ...object, required: ['name'] }), hostnames: listOf(name), annotations: texts,
+        enabled: boolean,
+        parentRefs: listOf({ ...object, required: ['name'] }),
+        hostnames: listOf(name),
+        annotations: texts,
+        weight: integer(0, 1_000_000),
+        otherBackends: listOf({ ...object, required: ['name', 'port', 'weight'] }),
       }),
       networkPolicy: only({
-        enabled: boolean, clientsFrom: listOf(object), metricsNamespace: text, egress: listOf(object),
+        enabled: boolean,
+        otherReleases: listOf(name),
+        clientsFrom: listOf(object),
+        metricsNamespace: text,
+        egress: listOf(object),
       }),
       autoscaling: only({
         enabled: boolean,

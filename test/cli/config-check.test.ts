@@ -12,14 +12,14 @@ t.test('the effective configuration is a table with secrets masked', async t => 
     ...tenants,
     PORT: '9000',
     REDIS__CONNECTION: 'redis://user:hunter2@redis:6379/1',
-    CLUSTER_GRPC_TOKEN: 'hunter2',
+    CLUSTER_GRPC_TOKEN: 'hunter2,hunter2-before',
   })
   t.equal(exitCode, 0)
   t.equal(stderr, '')
   t.match(stdout, /^PORT +9000 +\(environment\)$/m)
   t.match(stdout, /^DRAIN_TIMEOUT_SECONDS +10 +\(default\)$/m)
   t.match(stdout, /^TENANT_HOOK_SECRETS +\*\*\*\* +\(environment\)$/m)
-  t.match(stdout, /^CLUSTER_GRPC_TOKEN +\*\*\*\* +\(environment\)$/m)
+  t.match(stdout, /^CLUSTER_GRPC_TOKEN +\*\*\*\*,\*\*\*\* +\(environment\)$/m)
   t.match(stdout, /^REDIS__CONNECTION +redis:\/\/user:\*\*\*\*@redis:6379\/1 +\(environment\)$/m)
   t.match(stdout, /^KAFKA__BOOTSTRAP_SERVERS +- +\(default\)$/m)
   t.notMatch(stdout, /^(REDIS_URL|KAFKA_BROKERS) /m, 'one name a setting')

@@ -90,6 +90,7 @@ t.test('a signature is checked with the secret that there is', async t => {
   await publish(t, kafka.brokers, [eventRecord(topic), eventRecord(topic, { secret: '' }), eventRecord(topic, { secret: 'other' })])
   const folder = t.testdir({
     secret: `${SECRET}\n`,
+    other: 'other',
     'tenants.yaml': `tenants: { globex: { authUrl: "http://globex", secret: other, defaults: { tenantSecret: ${SECRET} } } }`,
   })
   const states = async (args: string[], env: NodeJS.ProcessEnv = {}): Promise<string[]> =>
@@ -99,6 +100,8 @@ t.test('a signature is checked with the secret that there is', async t => {
   t.strictSame(await states([], tenants), ['unknown', 'none', 'unknown'], 'the tenant has no secret')
   t.strictSame(await states([], { MICS_EVENT_SECRET: 'other' }), ['bad', 'none', 'ok'])
   t.strictSame(await states(['--secret-file', join(folder, 'secret')], { MICS_EVENT_SECRET: 'other' }), ['ok', 'none', 'bad'])
+  t.strictSame(await states(['--secret-file', join(folder, 'secret'), '--secret-file', join(folder, 'other')]), ['ok', 'none', 'ok'],
+    'one of two')
   t.strictSame(await states([], { TENANTS_FILE: join(folder, 'tenants.yaml') }), ['ok', 'none', 'bad'])
   const { stderr } = await tail(['--tenant', 'globex'], { MICS_EVENT_SECRET: 'other' })
   t.match(stderr, /^warning: a signature does not hold; .*--secret-file\n$/, 'said once')

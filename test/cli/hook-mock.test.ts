@@ -3,7 +3,7 @@ import t from 'tap'
 import { mics, spawnMics } from './run.js'
 
 t.test('hook mock says where it answers and stops when told to', async t => {
-  const child = spawnMics(['hook', 'mock', '--port', '0', '--secret', 'hunter2', '--members', 'team=alice,bob', 'all=carol'])
+  const child = spawnMics(['hook', 'mock', '--port', '0', '--secret', 'hunter2', '--secret', 'hunter3', '--members', 'team=alice,bob', 'all=carol'])
   t.teardown(() => child.kill('SIGKILL'))
   const closed = once(child, 'close')
   let stdout = ''
@@ -22,5 +22,6 @@ t.test('a member list or a port that is none is an error that says what it takes
     t.match(stderr, /It takes group=member,member, such as team=alice,bob/, members)
     t.equal(exitCode, 1)
   }
+  t.match(await mics(['hook', 'mock', '--secret', '']), { stderr: /It takes a secret/, exitCode: 1 })
   t.match(await mics(['hook', 'mock', '--port', '70000']), { stderr: /It takes a whole number from 0 to 65535/, exitCode: 1 })
 })

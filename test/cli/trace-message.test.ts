@@ -37,6 +37,12 @@ t.test('it prints what became of a message, as JSON lines or as a table', async 
   for (const { stdout } of [json, table]) t.notMatch(stdout, 'operators')
 })
 
+t.test('of several tokens it presents the first', async t => {
+  const node = await delivered(t)
+  t.match(await mics(ask(node), { CLUSTER_GRPC_TOKEN: `${TRACE_TOKEN},old` }), { stderr: '', exitCode: 0 })
+  t.match(await mics(ask(node), { CLUSTER_GRPC_TOKEN: `new,${TRACE_TOKEN}` }), { stderr: /refuses the token/, exitCode: 1 })
+})
+
 t.test('a message that nobody knows is an error that says how far back the nodes know', async t => {
   const node = await delivered(t)
   const { stdout, stderr, exitCode } = await mics([...ask(node), '--msg', 'other'], ENV)

@@ -66,12 +66,12 @@ export interface TestPeer {
 /** A node RPC server on a free port, closed when the test ends. */
 export async function startPeer (
   t: Test,
-  { nodeId = 'b', token = TOKEN, maxMessageBytes = 1024 * 1024, port = 0, incarnation = 1, silenceMs = 10_000, timeoutMs = PATIENT_MS } = {}
+  { nodeId = 'b', tokens = [TOKEN], maxMessageBytes = 1024 * 1024, port = 0, incarnation = 1, silenceMs = 10_000, timeoutMs = PATIENT_MS } = {}
 ): Promise<TestPeer> {
   const service = new TestService()
   const directory = new TestDirectory(aMember(nodeId, '', incarnation))
   const server = new PeerServer({
-    token,
+    tokens,
     directory,
     service,
     tracer: { answer: async () => create(TraceMessageResponseSchema) },

@@ -171,7 +171,7 @@ t.test('a member that has left is unreachable; what it was asked before, it may 
 })
 
 t.test('a peer with another token is unreachable, and the log says what to do', async t => {
-  const peer = await startPeer(t, { token: 'another' })
+  const peer = await startPeer(t, { tokens: ['another'] })
   const { links, logged } = startLinks(t, [peer.member])
   t.same(await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY), UNREACHABLE)
   t.same(await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY), UNREACHABLE)
@@ -179,6 +179,23 @@ t.test('a peer with another token is unreachable, and the log says what to do', 
   t.equal(peer.server.unauthorized, 1, 'it is not asked again for each')
   t.match(logged, [{ message: /CLUSTER_GRPC_TOKEN must be the same on all nodes/ }])
   t.same(peer.service.delivered, [])
+})
+
+t.test('the token is changed in three rollouts, and in none of them do nodes refuse each other', async t => {
+  const steps = [['old'], ['old', 'new'], ['new', 'old'], ['new']]
+  for (const [i, before] of steps.slice(0, -1).entries()) {
+    const after = steps[i + 1]
+    for (const [presenting, accepting] of [[before, after], [after, before]]) {
+      const peer = await startPeer(t, { tokens: accepting })
+      const { links } = startLinks(t, [peer.member], { token: presenting[0] })
+      t.match(await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY), { kind: 'answered' },
+        `${presenting.join()} to ${accepting.join()}`)
+      t.equal(peer.server.unauthorized, 0)
+    }
+  }
+  const peer = await startPeer(t, { tokens: ['old'] })
+  const { links } = startLinks(t, [peer.member], { token: 'new' })
+  t.same(await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY), UNREACHABLE, 'in one rollout they would')
 })
 
 t.test('a peer that is another member by now is unreachable, and the directory is said to be old', async t => {

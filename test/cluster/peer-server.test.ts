@@ -83,7 +83,7 @@ class RawLink {
 
 t.test('without a token the server does not start', async t => {
   const server = new PeerServer({
-    token: '',
+    tokens: [],
     directory: new TestDirectory(aMember('b', '')),
     service: new TestService(),
     tracer: { answer: async () => { throw new Error('nobody asks') } },

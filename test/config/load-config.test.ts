@@ -93,7 +93,7 @@ t.test('every field of the configuration has its default', async t => {
     kafkaFlushSeconds: 5,
     grpcBreakerFailureThreshold: 5,
     grpcBreakerOpenMs: 5000,
-    clusterGrpcToken: '',
+    clusterGrpcTokens: [],
     drainTimeoutSeconds: 10,
     drainDelaySeconds: 0,
   }
@@ -157,6 +157,24 @@ t.test('texts are taken where they have the right form', async t => {
   const complete = { CLUSTER_GRPC_TOKEN: 'x', KAFKA_SECURITY_PROTOCOL: 'sasl_ssl', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'x', KAFKA_SASL_PASSWORD: 'x' }
   for (const [name, value] of bad) {
     t.match(problems({ ...tenants, ...complete, [name]: value }), [new RegExp(`^${name}: .*; it takes `)], `${name}=${value}`)
+  }
+})
+
+t.test('of several tokens the first is presented; what cannot be meant is refused', async t => {
+  t.strictSame(load({ CLUSTER_GRPC_TOKEN: 'one' }).clusterGrpcTokens, ['one'])
+  t.strictSame(load({ CLUSTER_GRPC_TOKEN: 'new,old' }).clusterGrpcTokens, ['new', 'old'])
+  t.strictSame(load({ CLUSTER_GRPC_TOKEN: 'a,b,c,d' }).clusterGrpcTokens, ['a', 'b', 'c', 'd'])
+  for (const [value, problem] of [
+    ['new,', 'has an empty token at position 2 of the list'],
+    [',old', 'has an empty token at position 1 of the list'],
+    ['new,,old', 'has an empty token at position 2 of the list'],
+    ['new, old', 'contains a space or another character that cannot be sent, or is too long, at position 2 of the list'],
+    [`new,${'o'.repeat(1025)}`, 'contains a space or another character that cannot be sent, or is too long, at position 2 of the list'],
+    ['same,other,same', 'has the same token twice'],
+    ['a,b,c,d,e', 'has 5 tokens'],
+  ]) {
+    t.strictSame(problems({ ...tenants, CLUSTER_GRPC_TOKEN: value }), [`CLUSTER_GRPC_TOKEN: ${problem}; it takes 1 to 1024 ` +
+      'printable ASCII characters without spaces and commas; up to 4 such, separated by commas'], value)
   }
 })
 
@@ -333,6 +351,8 @@ t.test('no message repeats a secret', async t => {
     { REDIS_URL: `redis:6379,password=${secret}` },
     { REDIS_URL: 'redis://a', REDIS__CONNECTION: `redis://:${secret}@a` },
     { CLUSTER_GRPC_TOKEN: `${secret} ` + ' x' },
+    { CLUSTER_GRPC_TOKEN: `${secret},` },
+    { CLUSTER_GRPC_TOKEN: `${secret},${secret}` },
     { KAFKA_SASL_PASSWORD: secret },
     { KAFKA_SSL_KEY_PASSWORD: `${secret}\n` },
   ]

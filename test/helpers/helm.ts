@@ -21,6 +21,8 @@ export interface RenderOptions {
   kubernetes?: string
   /** Default: helm/mics. */
   chart?: string
+  /** Default: mics. */
+  release?: string
 }
 
 export const chartFolder = `${root}helm/mics`
@@ -101,6 +103,6 @@ export function helmOptions ({ examples = [], kubernetes = kubernetesVersions.at
 }
 
 function template (options: RenderOptions): ReturnType<typeof helm> {
-  const { chart = chartFolder, values = {} } = options
-  return helm(['template', 'mics', chart, '--namespace', 'im', ...helmOptions(options)], JSON.stringify(values))
+  const { chart = chartFolder, values = {}, release = 'mics' } = options
+  return helm(['template', release, chart, '--namespace', 'im', ...helmOptions(options)], JSON.stringify(values))
 }

@@ -30,10 +30,18 @@ function recordOf (fields: Partial<MqEvent>, more: Partial<TopicRecord> = {}): T
   return { partition: 1, offset: 2, key: 'ann:bob', value: encoded.value, timestampMs: 0, headers: [], ...more }
 }
 
-const options = { secret: SECRET, bodies: true }
+const options = { secrets: [SECRET], bodies: true }
 
 t.test('an event without data has none', async t => {
   t.match(describeRecord(recordOf({}), options), { event: { event_data: null, signature: 'ok' } })
+})
+
+t.test('a signature holds where one of the secrets made it', async t => {
+  const state = (...secrets: string[]): string | undefined =>
+    describeRecord(recordOf({}), { ...options, secrets }).event?.signature
+  t.equal(state('new', SECRET), 'ok')
+  t.equal(state('new', 'newer'), 'bad')
+  t.equal(state(), 'unknown')
 })
 
 t.test('data that is not what it should be is told', async t => {

@@ -67,6 +67,17 @@ t.test('the node RPC itself is for nobody without the token', async t => {
   }
 })
 
+t.test('of several tokens any is accepted, each by itself', async t => {
+  const gateway = await startGateway(t, { CLUSTER_GRPC_TOKEN: 'new-one,old-one', NODE_PORT: '0' })
+  const nodePort = gateway.server.app.nodeEndpoint()
+  for (const token of ['new-one', 'old-one']) {
+    t.equal(await statusOf(t, nodePort, '/', { authorization: `Bearer ${token}` }), 404, token)
+  }
+  for (const token of ['new-one,old-one', 'another', '']) {
+    t.equal(await statusOf(t, nodePort, '/', { authorization: `Bearer ${token}` }), 401, token)
+  }
+})
+
 t.test('a node that is alone listens for no other', async t => {
   const port = await freePort()
   const gateway = await startGateway(t, { NODE_PORT: String(port) })

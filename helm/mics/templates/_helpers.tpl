@@ -25,6 +25,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: gateway
 {{- end }}
 
+{{/* NetworkPolicy peers: the gateways of this release, and of those that belong to the same cluster. */}}
+{{- define "mics.nodePeers" -}}
+- podSelector:
+    matchLabels:
+      {{- include "mics.selectorLabels" . | nindent 6 }}
+{{- range .Values.networkPolicy.otherReleases }}
+- podSelector:
+    matchLabels:
+      app.kubernetes.io/instance: {{ . }}
+      app.kubernetes.io/component: gateway
+{{- end }}
+{{- end }}
+
 {{- define "mics.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

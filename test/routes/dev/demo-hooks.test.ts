@@ -12,7 +12,7 @@ import { demoSecret, demoTenant } from '../../../routes/dev/demo-hooks.js'
 import { startHookMock } from '../../../routes/dev/hook-mock.js'
 import { demoPage } from '../../../routes/dev/demo-page.js'
 
-const hooks = await startHookMock({ host: '127.0.0.1', port: 0, secret: demoSecret, groups: {}, log: false })
+const hooks = await startHookMock({ host: '127.0.0.1', port: 0, secrets: [demoSecret], groups: {}, log: false })
 const tenant = demoTenant(hooks.url)
 t.teardown(() => hooks.close())
 
@@ -158,7 +158,7 @@ t.test('the page is served at / under a strict policy, with nothing inline and n
 
 t.test('the hook mock answers at the root, with more groups, and unsigned where it has no secret', async t => {
   const mock = await startHookMock({
-    host: '127.0.0.1', port: 0, secret: '', groups: { ops: ['olga'], team: ['zoe'], lobby: ['lou'] }, log: false,
+    host: '127.0.0.1', port: 0, secrets: [], groups: { ops: ['olga'], team: ['zoe'], lobby: ['lou'] }, log: false,
   })
   t.teardown(() => mock.close())
   t.same(await members('ops', mock.url, ''), ['olga'])
@@ -166,8 +166,18 @@ t.test('the hook mock answers at the root, with more groups, and unsigned where 
   t.same(await members('lobby', mock.url, ''), ['alice', 'bob', 'carol', 'lou'])
 })
 
+t.test('the hook mock takes calls signed with any of its secrets', async t => {
+  const mock = await startHookMock({ host: '127.0.0.1', port: 0, secrets: ['old', 'new'], groups: { ops: ['olga'] }, log: false })
+  t.teardown(() => mock.close())
+  for (const secret of ['old', 'new']) t.same(await members('ops', mock.url, secret), ['olga'], secret)
+  for (const secret of ['other', '']) {
+    const { status } = await call(mock.url, 'get-group-members', GetGroupMembersRequestSchema, { groupId: 'ops' }, { secret })
+    t.equal(status, 401, secret)
+  }
+})
+
 t.test('the hook mock prints one line a call, and never a token', async t => {
-  const mock = await startHookMock({ host: '127.0.0.1', port: 0, secret: 's', groups: {}, log: true })
+  const mock = await startHookMock({ host: '127.0.0.1', port: 0, secrets: ['s'], groups: {}, log: true })
   t.teardown(() => mock.close())
   const lines: string[] = []
   t.intercept(process.stdout, 'write', { value: (line: string) => lines.push(line) > 0 })
