@@ -33,7 +33,10 @@ export interface Peers {
   deliver (
     memberKey: string, delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
   ): Promise<Forwarded>
-  /** Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: unreachable. */
+  /**
+   * Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: it cannot be reached,
+   * or takes nothing more, and they are to be kept elsewhere.
+   */
   hold (memberKey: string, entries: readonly OfflineEntry[]): Promise<number | undefined>
   /** Tells the peer of a device. True when it has closed its older connection and handed over what it held. */
   arrive (memberKey: string, arrival: Arrival): Promise<boolean>
@@ -58,8 +61,11 @@ export interface Delivered {
 export interface PeerService {
   /** Hands a message to the devices here; never to another node. */
   deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered
-  /** Puts entries into the offline buffer. How many it took. Resolves when they are where their user is. */
-  hold (entries: OfflineEntry[]): Promise<number>
+  /**
+   * Puts entries into the offline buffer. How many it took; undefined: this node takes nothing more. Resolves when they
+   * are where their user is.
+   */
+  hold (entries: OfflineEntry[]): Promise<number | undefined>
   /** Closes the older connection of the device, hands over to `memberKey` what is held for the user. */
   arrive (memberKey: string, arrival: Arrival): Promise<void>
 }

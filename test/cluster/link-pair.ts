@@ -43,7 +43,7 @@ export class TestService implements PeerService {
     return this.onDeliver(delivery, userIds, shared)
   }
 
-  async hold (entries: OfflineEntry[]): Promise<number> {
+  async hold (entries: OfflineEntry[]): Promise<number | undefined> {
     this.held.push(...entries)
     return await this.onHold(entries)
   }

@@ -11,6 +11,7 @@ import { Delivery } from '../../lib/routing/delivery.js'
 import { aMessage } from '../helpers/message.js'
 import { FakeSession } from '../connections/fake-session.js'
 import { entry, setup as setupBuffer } from '../offline/buffer.js'
+import { aMember, TestDirectory } from './test-directory.js'
 
 /** A device that notes what it gets. */
 class Device extends FakeSession {
@@ -37,6 +38,10 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
   const moving = new Set<string>()
   const settled: string[] = []
   const arrived: Array<[string, Arrival]> = []
+  const directory = new TestDirectory(aMember('node-1', 'http://node-1:8081'))
+  directory.add(directory.self)
+  const peer = directory.add(aMember('node-2', 'http://node-2:8081'))
+  const drain = (): void => { directory.self = directory.add({ ...directory.self, isDraining: true }) }
   const service = new LocalPeerService({
     connections,
     buffer,
@@ -47,6 +52,7 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
       },
     },
     handovers: { isMoving: (_tenantId, userId) => moving.has(userId) },
+    directory,
     presence: { arrived: async (memberKey, arrival) => { arrived.push([memberKey, arrival]) } },
     arrivals,
     lately,
@@ -58,7 +64,7 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
     connections.add(device.asSession)
     return device
   }
-  return { service, connect, takeAll, arrivals, lately, settling, settled, moving, arrived }
+  return { service, connect, takeAll, arrivals, lately, settling, settled, moving, arrived, directory, peer, drain }
 }
 
 const NOBODY: ReadonlySet<string> = new Set()
@@ -194,6 +200,28 @@ t.test('holding ends when the entries are where their user is, but for those tha
   end()
   t.equal(await held, 2)
   t.strictSame(settled, ['bob'])
+})
+
+t.test('a node that drains holds nothing for who is not here', async t => {
+  const { service, connect, takeAll, drain } = setup()
+  drain()
+  connect('bob')
+  const now = 1_000_000
+  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 2, userId: 'carol' }, now)]), undefined)
+  t.equal(service.refused, 1)
+  t.strictSame(takeAll('t1', 'carol'), [])
+  t.strictSame(takeAll('t1', 'bob'), [], 'all of them stay together')
+  t.equal(await service.hold([entry({ seq: 1 }, now)]), 1, 'who is here gets it')
+  t.strictSame(takeAll('t1', 'bob'), [1])
+  t.equal(service.refused, 1)
+})
+
+t.test('where all nodes drain they hold what there is', async t => {
+  const { service, takeAll, directory, peer, drain } = setup()
+  drain()
+  directory.add({ ...peer, isDraining: true })
+  t.equal(await service.hold([entry({ seq: 1 }, 1_000_000)]), 1)
+  t.strictSame(takeAll(), [1])
 })
 
 t.test('an arrival is passed on', async t => {
