@@ -86,8 +86,8 @@ export class LocalPeerService implements PeerService {
 
   /**
    * This node hands over what it holds and is nobody's home; a peer that has not heard of it may take it for one. What
-   * that peer brings would move on behind its back, overtaken by what it sends next; or end with this node, when all has
-   * been handed over. So the peer keeps it, and what follows goes behind it.
+   * that peer brings would move on behind its back, overtaken by what it sends next; or end with this node, when all
+   * has been handed over. So the peer keeps it, and what follows goes behind it.
    */
   private get isLeaving (): boolean {
     const { directory } = this.deps
