@@ -146,7 +146,7 @@ export class InboundLink {
     const { service, now, seen } = this.deps
     if (seen.unfinished > MAX_UNFINISHED) throw new Error('more at once than a peer may ask for')
     if (item.kind === 'hold') {
-      const taken = await service.hold(offlineEntries(item.messages, now()))
+      const taken = await service.hold(offlineEntries(item.messages, now()), item.isHandover)
       if (taken === undefined) result.failed = true
       else result.count = taken
     } else {

@@ -61,7 +61,7 @@ export class LocalPeerService implements PeerService {
     return { missing, moved, devices, settled }
   }
 
-  async hold (entries: OfflineEntry[]): Promise<number | undefined> {
+  async hold (entries: OfflineEntry[], isHandover: boolean): Promise<number | undefined> {
     const { connections, index, handovers, settleMs } = this.deps
     if (this.isLeaving && entries.some(({ tenantId, userId }) => connections.ofUser(tenantId, userId).length === 0)) {
       this.refused++
@@ -72,8 +72,10 @@ export class LocalPeerService implements PeerService {
     const settling: Array<Promise<void> | undefined> = []
     for (const { tenantId, userId } of entries.slice(0, taken)) {
       for (const session of connections.ofUser(tenantId, userId)) session.wake()
-      // What is on its way to a peer already, in a circle maybe, is seen to by that move.
-      if (!handovers.isMoving(tenantId, userId)) settling.push(index.settle(tenantId, userId))
+      // A move that is under way here sees to it. The peer's own move must not wait for that: in a circle each would
+      // wait for the other. A message's sender must, or the next one would overtake it.
+      if (isHandover && handovers.isMoving(tenantId, userId)) continue
+      settling.push(index.settle(tenantId, userId))
     }
     // The peer that waits for the answer gives it up later than a message's.
     await withinMs(HOLD_FACTOR * settleMs, Promise.all(settling))

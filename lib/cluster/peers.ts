@@ -12,7 +12,7 @@ export type Forwarded =
     /** Devices that got it. */
     devices: number
   }
-  /** Refused, timed out, or the peer is gone. It may have got it all the same. */
+  /** Refused, timed out, not done, or the peer is gone. It may have got it all the same. */
   | { kind: 'unreachable' }
 
 /** A device that has connected to this node. */
@@ -36,8 +36,9 @@ export interface Peers {
   /**
    * Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: it cannot be reached,
    * or takes nothing more, and they are to be kept elsewhere.
+   * @param isHandover they come from the offline buffer here
    */
-  hold (memberKey: string, entries: readonly OfflineEntry[]): Promise<number | undefined>
+  hold (memberKey: string, entries: readonly OfflineEntry[], isHandover: boolean): Promise<number | undefined>
   /** Tells the peer of a device. True when it has closed its older connection and handed over what it held. */
   arrive (memberKey: string, arrival: Arrival): Promise<boolean>
 }
@@ -64,8 +65,9 @@ export interface PeerService {
   /**
    * Puts entries into the offline buffer. How many it took; undefined: this node takes nothing more. Resolves when they
    * are where their user is.
+   * @param isHandover they come from the peer's offline buffer
    */
-  hold (entries: OfflineEntry[]): Promise<number | undefined>
+  hold (entries: OfflineEntry[], isHandover: boolean): Promise<number | undefined>
   /** Closes the older connection of the device, hands over to `memberKey` what is held for the user. */
   arrive (memberKey: string, arrival: Arrival): Promise<void>
 }
