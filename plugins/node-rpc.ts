@@ -43,11 +43,12 @@ export default fp(async app => {
     emit({ reason: 'token' }, server?.unauthorized ?? 0)
     emit({ reason: 'other_member' }, server?.misdirected ?? 0)
   })
-  gatewayMetrics.nodeCounters('node_rpc_items_not_done_total', 'What other nodes sent that was not done: seen before, late, or failed',
+  gatewayMetrics.nodeCounters('node_rpc_items_not_done_total', 'What other nodes sent that was not done: seen before, late, failed, or brought to a node that drains',
     ['reason'], emit => {
       emit({ reason: 'repeated' }, server?.repeated ?? 0)
       emit({ reason: 'late' }, server?.late ?? 0)
       emit({ reason: 'failed' }, server?.faults ?? 0)
+      emit({ reason: 'draining' }, app.peerService.refused)
     })
   app.addHook('onReady', async () => {
     if (server !== undefined) {

@@ -1,11 +1,10 @@
 import fp from 'fastify-plugin'
 import { LocalPeerService } from '../lib/cluster/local-peer-service.js'
 import { LatelyReceived } from '../lib/cluster/lately-received.js'
-import type { PeerService } from '../lib/cluster/peers.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    peerService: PeerService
+    peerService: LocalPeerService
   }
 }
 
@@ -24,10 +23,11 @@ export default fp(async app => {
     buffer: app.offlineBuffer,
     index: app.offlineIndex,
     handovers: app.handovers,
+    directory: app.nodeDirectory,
     presence: app.presence,
     arrivals: app.recentArrivals,
     lately,
     trace: app.messageTrace,
     settleMs: app.config.peerTimeoutMs / 4,
   }))
-}, { name: 'peer-service', dependencies: ['config', 'metrics', 'message-trace', 'connections', 'offline-buffer', 'presence'] })
+}, { name: 'peer-service', dependencies: ['config', 'metrics', 'message-trace', 'node-directory', 'connections', 'offline-buffer', 'presence'] })

@@ -146,7 +146,9 @@ export class InboundLink {
     const { service, now, seen } = this.deps
     if (seen.unfinished > MAX_UNFINISHED) throw new Error('more at once than a peer may ask for')
     if (item.kind === 'hold') {
-      result.count = await service.hold(offlineEntries(item.messages, now()))
+      const taken = await service.hold(offlineEntries(item.messages, now()), item.isHandover)
+      if (taken === undefined) result.failed = true
+      else result.count = taken
     } else {
       const { tenantId, userId, deviceId, order, memberKey } = item.arrival
       await service.arrive(memberKey, { tenantId, userId, deviceId, order: Number(order) })

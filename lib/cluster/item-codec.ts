@@ -11,7 +11,7 @@ import {
 /** An item as the peer reads it. */
 export type Item =
   | { id: number, kind: 'deliver', deliver: Deliver }
-  | { id: number, kind: 'hold', messages: HeldMessage[] }
+  | { id: number, kind: 'hold', messages: HeldMessage[], isHandover: boolean }
   | { id: number, kind: 'arrive', arrival: Arrival }
   /** It has an id, so that it can be answered, and nothing else that is of use. */
   | { id: number, kind: 'malformed' }
@@ -62,8 +62,9 @@ export function encodeDeliver (id: number, deliver: Deliver, size: number): Buff
   return out
 }
 
-export function encodeHold (id: number, messages: HeldMessage[]): Uint8Array {
-  return toBinary(ItemSchema, create(ItemSchema, { id: BigInt(id), kind: { case: 'hold', value: { messages } } }))
+export function encodeHold (id: number, messages: HeldMessage[], isHandover: boolean): Uint8Array {
+  const value = { messages, handedOver: isHandover }
+  return toBinary(ItemSchema, create(ItemSchema, { id: BigInt(id), kind: { case: 'hold', value } }))
 }
 
 export function encodeArrival (
@@ -116,7 +117,10 @@ export function decodeItem (bytes: Uint8Array): Item | undefined {
 function decodeOther (id: number, bytes: Uint8Array): Item {
   try {
     const { kind } = fromBinary(ItemSchema, bytes, { readUnknownFields: false })
-    if (kind.case === 'hold') return { id, kind: 'hold', messages: kind.value.messages }
+    if (kind.case === 'hold') {
+      const { messages, handedOver } = kind.value
+      return { id, kind: 'hold', messages, isHandover: handedOver }
+    }
     if (kind.case === 'arrival') return { id, kind: 'arrive', arrival: kind.value }
   } catch {
     // Whatever is wrong with it: the caller answers it and logs.

@@ -1,6 +1,7 @@
 import type { Connections } from '../connections/connections.js'
 import type { MessageTrace } from '../message-trace/message-trace.js'
 import { noteRecipient } from '../message-trace/note.js'
+import type { NodeDirectory } from '../node-directory/node-directory.js'
 import type { Handovers } from '../offline/handovers.js'
 import type { OfflineBuffer } from '../offline/offline-buffer.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
@@ -18,11 +19,15 @@ const HOLD_FACTOR = 5
 
 /** What this node does for its peers. What comes from a peer is served here or reported back, never forwarded. */
 export class LocalPeerService implements PeerService {
+  /** Times that peers brought entries that this node did not take, because it drains. */
+  refused = 0
+
   constructor (private readonly deps: {
     connections: Connections
     buffer: OfflineBuffer
     index: Pick<OfflineIndex, 'settle'>
     handovers: Pick<Handovers, 'isMoving'>
+    directory: Pick<NodeDirectory, 'self' | 'members'>
     presence: Pick<Presence, 'arrived'>
     arrivals: RecentArrivals
     lately: LatelyReceived
@@ -56,15 +61,21 @@ export class LocalPeerService implements PeerService {
     return { missing, moved, devices, settled }
   }
 
-  async hold (entries: OfflineEntry[]): Promise<number> {
+  async hold (entries: OfflineEntry[], isHandover: boolean): Promise<number | undefined> {
     const { connections, index, handovers, settleMs } = this.deps
+    if (this.isLeaving && entries.some(({ tenantId, userId }) => connections.ofUser(tenantId, userId).length === 0)) {
+      this.refused++
+      return undefined
+    }
     let taken = 0
     while (taken < entries.length && this.take(entries[taken])) taken++
     const settling: Array<Promise<void> | undefined> = []
     for (const { tenantId, userId } of entries.slice(0, taken)) {
       for (const session of connections.ofUser(tenantId, userId)) session.wake()
-      // What is on its way to a peer already, in a circle maybe, is seen to by that move.
-      if (!handovers.isMoving(tenantId, userId)) settling.push(index.settle(tenantId, userId))
+      // A move that is under way here sees to it. The peer's own move must not wait for that: in a circle each would
+      // wait for the other. A message's sender must, or the next one would overtake it.
+      if (isHandover && handovers.isMoving(tenantId, userId)) continue
+      settling.push(index.settle(tenantId, userId))
     }
     // The peer that waits for the answer gives it up later than a message's.
     await withinMs(HOLD_FACTOR * settleMs, Promise.all(settling))
@@ -73,6 +84,17 @@ export class LocalPeerService implements PeerService {
 
   async arrive (memberKey: string, arrival: Arrival): Promise<void> {
     await this.deps.presence.arrived(memberKey, arrival)
+  }
+
+  /**
+   * This node hands over what it holds and is nobody's home; a peer that has not heard of it may take it for one. What
+   * that peer brings would move on behind its back, overtaken by what it sends next; or end with this node, when all
+   * has been handed over. So the peer keeps it, and what follows goes behind it.
+   */
+  private get isLeaving (): boolean {
+    const { directory } = this.deps
+    const { self } = directory
+    return self.isDraining && directory.members().some(member => member.key !== self.key && !member.isDraining)
   }
 
   /** Whether it is here now, or was before. */

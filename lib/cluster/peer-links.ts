@@ -69,22 +69,24 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     const size = deliverSize(deliver)
     const result = await this.call(memberKey, 'deliver', delivery.message.tenantId, size,
       id => encodeDeliver(id, deliver, size))
-    if (result === undefined) return UNREACHABLE
+    if (result === undefined || result.failed) return UNREACHABLE
     return {
       kind: 'answered',
-      missing: result.failed ? userIds : at(userIds, result.missing),
+      missing: at(userIds, result.missing),
       moved: at(userIds, result.moved),
       devices: result.count,
     }
   }
 
   /** Entries of one tenant. Many go as several items, one after the other. */
-  async hold (memberKey: string, entries: readonly OfflineEntry[]): Promise<number | undefined> {
+  async hold (
+    memberKey: string, entries: readonly OfflineEntry[], isHandover: boolean
+  ): Promise<number | undefined> {
     let taken = 0
     while (taken < entries.length) {
       const { part, bytes } = nextPart(entries, taken)
       const result = await this.call(memberKey, 'hold', entries[taken].tenantId, bytes,
-        id => encodeHold(id, part.map((entry, i) => heldMessage(entry, part[i - 1], this.now()))))
+        id => encodeHold(id, part.map((entry, i) => heldMessage(entry, part[i - 1], this.now())), isHandover))
       if (result === undefined || result.failed) return taken > 0 ? taken : undefined
       taken += Math.min(result.count, part.length)
       if (result.count < part.length) break

@@ -12,7 +12,7 @@ export type Forwarded =
     /** Devices that got it. */
     devices: number
   }
-  /** Refused, timed out, or the peer is gone. It may have got it all the same. */
+  /** Refused, timed out, not done, or the peer is gone. It may have got it all the same. */
   | { kind: 'unreachable' }
 
 /** A device that has connected to this node. */
@@ -33,8 +33,12 @@ export interface Peers {
   deliver (
     memberKey: string, delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
   ): Promise<Forwarded>
-  /** Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: unreachable. */
-  hold (memberKey: string, entries: readonly OfflineEntry[]): Promise<number | undefined>
+  /**
+   * Puts entries into the peer's offline buffer. How many it took, from the first on; undefined: it cannot be reached,
+   * or takes nothing more, and they are to be kept elsewhere.
+   * @param isHandover they come from the offline buffer here
+   */
+  hold (memberKey: string, entries: readonly OfflineEntry[], isHandover: boolean): Promise<number | undefined>
   /** Tells the peer of a device. True when it has closed its older connection and handed over what it held. */
   arrive (memberKey: string, arrival: Arrival): Promise<boolean>
 }
@@ -58,8 +62,12 @@ export interface Delivered {
 export interface PeerService {
   /** Hands a message to the devices here; never to another node. */
   deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered
-  /** Puts entries into the offline buffer. How many it took. Resolves when they are where their user is. */
-  hold (entries: OfflineEntry[]): Promise<number>
+  /**
+   * Puts entries into the offline buffer. How many it took; undefined: this node takes nothing more. Resolves when they
+   * are where their user is.
+   * @param isHandover they come from the peer's offline buffer
+   */
+  hold (entries: OfflineEntry[], isHandover: boolean): Promise<number | undefined>
   /** Closes the older connection of the device, hands over to `memberKey` what is held for the user. */
   arrive (memberKey: string, arrival: Arrival): Promise<void>
 }

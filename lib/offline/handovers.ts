@@ -66,7 +66,7 @@ export class Handovers {
       const chunk = this.take(tenantId, userId, deviceId)
       if (chunk.length === 0) return true
       this.moving.set(key, chunk.length)
-      const taken = await this.peers.hold(memberKey, chunk) ?? 0
+      const taken = await this.peers.hold(memberKey, chunk, true) ?? 0
       this.moving.delete(key)
       this.moved += taken
       for (const { delivery } of chunk.slice(0, taken)) noteRecipient(delivery.message, 'moved', 'taken', userId, memberKey)

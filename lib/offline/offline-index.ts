@@ -134,7 +134,10 @@ export class OfflineIndex {
     if (count > 0 && isReachable()) this.known.add(key)
     const elsewhere = await routes.hold(tenantId, userId, count)
     if (count === 0) this.known.delete(key)
-    if (elsewhere.length === 0 || !buffer.holdsFor(tenantId, userId) || wake(tenantId, userId)) return true
+    if (elsewhere.length === 0) return true
+    // What left for another node meanwhile is not yet where the user is, and may come back.
+    await handovers.settled(tenantId, userId)
+    if (!buffer.holdsFor(tenantId, userId) || wake(tenantId, userId)) return true
     return await handovers.move(tenantId, userId, elsewhere[0])
   }
 

@@ -78,7 +78,7 @@ export class OfflineDelivery {
   private async keepAt (home: string, from: Session, entries: OfflineEntry[]): Promise<number> {
     const { directory, peers } = this.deps
     if (home !== directory.self.key) {
-      const taken = await peers.hold(home, entries)
+      const taken = await peers.hold(home, entries, false)
       noteHome(home, entries, taken)
       if (taken !== undefined) {
         from.metrics.offlineBuffered += taken

@@ -53,8 +53,10 @@ t.test('positions that are not packed are read as well', t => {
 
 t.test('Hold and Arrival come back as they went', t => {
   const messages = [create(HeldMessageSchema, { message: Buffer.from('m'), userId: 'bob', ttlMs: 5n, seq: 9n })]
-  const hold = decodeItem(encodeHold(1, messages))
-  t.match(hold, { id: 1, kind: 'hold', messages: [{ userId: 'bob', ttlMs: 5n, seq: 9n }] })
+  for (const isHandover of [false, true]) {
+    const hold = decodeItem(encodeHold(1, messages, isHandover))
+    t.match(hold, { id: 1, kind: 'hold', messages: [{ userId: 'bob', ttlMs: 5n, seq: 9n }], isHandover })
+  }
   const arrival = { tenantId: 't', userId: 'bob', deviceId: 'd', order: 2 ** 40, memberKey: 'a#1' }
   t.match(decodeItem(encodeArrival(2, arrival)), { id: 2, kind: 'arrive', arrival: { ...arrival, order: 2n ** 40n } })
   t.end()

@@ -43,9 +43,9 @@ export class TestService implements PeerService {
     return this.onDeliver(delivery, userIds, shared)
   }
 
-  async hold (entries: OfflineEntry[]): Promise<number> {
+  async hold (entries: OfflineEntry[], isHandover: boolean): Promise<number | undefined> {
     this.held.push(...entries)
-    return await this.onHold(entries)
+    return await this.onHold(entries, isHandover)
   }
 
   async arrive (memberKey: string, arrival: Arrival): Promise<void> {

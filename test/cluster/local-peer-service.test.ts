@@ -11,6 +11,7 @@ import { Delivery } from '../../lib/routing/delivery.js'
 import { aMessage } from '../helpers/message.js'
 import { FakeSession } from '../connections/fake-session.js'
 import { entry, setup as setupBuffer } from '../offline/buffer.js'
+import { aMember, TestDirectory } from './test-directory.js'
 
 /** A device that notes what it gets. */
 class Device extends FakeSession {
@@ -37,6 +38,10 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
   const moving = new Set<string>()
   const settled: string[] = []
   const arrived: Array<[string, Arrival]> = []
+  const directory = new TestDirectory(aMember('node-1', 'http://node-1:8081'))
+  directory.add(directory.self)
+  const peer = directory.add(aMember('node-2', 'http://node-2:8081'))
+  const drain = (): void => { directory.self = directory.add({ ...directory.self, isDraining: true }) }
   const service = new LocalPeerService({
     connections,
     buffer,
@@ -47,6 +52,7 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
       },
     },
     handovers: { isMoving: (_tenantId, userId) => moving.has(userId) },
+    directory,
     presence: { arrived: async (memberKey, arrival) => { arrived.push([memberKey, arrival]) } },
     arrivals,
     lately,
@@ -58,7 +64,7 @@ function setup ({ settleMs = 10_000, ...limits }: Partial<OfflineLimits> & { set
     connections.add(device.asSession)
     return device
   }
-  return { service, connect, takeAll, arrivals, lately, settling, settled, moving, arrived }
+  return { service, connect, takeAll, arrivals, lately, settling, settled, moving, arrived, directory, peer, drain }
 }
 
 const NOBODY: ReadonlySet<string> = new Set()
@@ -145,9 +151,9 @@ t.test('what is on its way to those who are here holds up nobody', async t => {
 t.test('entries are held once, however often they come', async t => {
   const { service, takeAll, lately } = setup()
   const now = 1_000_000
-  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 2 }, now)]), 2)
+  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 2 }, now)], false), 2)
   t.strictSame(takeAll(), [1, 2])
-  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 3 }, now)]), 2, 'what is here counts as taken')
+  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 3 }, now)], false), 2, 'what is here counts as taken')
   t.strictSame(takeAll(), [3])
   t.equal(lately.repeated, 1)
 })
@@ -156,7 +162,7 @@ t.test('what was delivered here is not held for those who got it', async t => {
   const { service, connect, takeAll } = setup()
   connect('bob')
   service.deliver(aDelivery({ msgId: 'm1' }), ['bob', 'carol'], NOBODY)
-  t.equal(await service.hold([entry({ seq: 1 }, 1_000_000), entry({ seq: 1, userId: 'carol' }, 1_000_000)]), 2)
+  t.equal(await service.hold([entry({ seq: 1 }, 1_000_000), entry({ seq: 1, userId: 'carol' }, 1_000_000)], false), 2)
   t.strictSame(takeAll('t1', 'bob'), [])
   t.strictSame(takeAll('t1', 'carol'), [1])
 })
@@ -164,9 +170,10 @@ t.test('what was delivered here is not held for those who got it', async t => {
 t.test('entries are taken from the first on, up to one that finds no room; that one may come again', async t => {
   const { service, takeAll, lately } = setup({ maxBytesPerUser: 100 })
   const now = 1_000_000
-  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 2, bytes: 101 }, now), entry({ seq: 3 }, now)]), 1)
+  const entries = [entry({ seq: 1 }, now), entry({ seq: 2, bytes: 101 }, now), entry({ seq: 3 }, now)]
+  t.equal(await service.hold(entries, false), 1)
   t.strictSame(takeAll(), [1])
-  t.equal(await service.hold([entry({ seq: 2 }, now), entry({ seq: 3 }, now)]), 2)
+  t.equal(await service.hold([entry({ seq: 2 }, now), entry({ seq: 3 }, now)], false), 2)
   t.strictSame(takeAll(), [2, 3])
   t.equal(lately.repeated, 0)
 })
@@ -175,25 +182,62 @@ t.test('what is held for somebody who is here wakes their devices, and nobody el
   const { service, connect } = setup()
   const [phone, laptop, other, stranger] =
     [connect('bob', 'd1'), connect('bob', 'd2'), connect('carol'), connect('bob', 'd1', 't2')]
-  await service.hold([entry({ seq: 1 }, 1_000_000)])
+  await service.hold([entry({ seq: 1 }, 1_000_000)], false)
   for (const device of [phone, laptop]) t.ok(device.wakes > 0)
   for (const device of [other, stranger]) t.equal(device.wakes, 0)
 })
 
-t.test('holding ends when the entries are where their user is, but for those that move already', async t => {
+t.test('holding ends when the entries are where their user is', async t => {
+  const { service, settling, settled, moving } = setup()
+  let end = (): void => {}
+  settling.set('carol', new Promise(resolve => { end = resolve }))
+  moving.add('carol')
+  let isHeld = false
+  const held = service.hold([entry({ seq: 1 }, 1_000_000), entry({ seq: 2, userId: 'carol' }, 1_000_000)], false)
+    .finally(() => { isHeld = true })
+  await new Promise(setImmediate)
+  t.equal(isHeld, false)
+  end()
+  t.equal(await held, 2)
+  t.strictSame(settled, ['bob', 'carol'])
+})
+
+t.test('what a peer hands over does not wait for what moves already', async t => {
   const { service, settling, settled, moving } = setup()
   let end = (): void => {}
   settling.set('bob', new Promise(resolve => { end = resolve }))
   settling.set('carol', new Promise(() => {}))
   moving.add('carol')
   let isHeld = false
-  const held = service.hold([entry({ seq: 1 }, 1_000_000), entry({ seq: 2, userId: 'carol' }, 1_000_000)])
+  const held = service.hold([entry({ seq: 1 }, 1_000_000), entry({ seq: 2, userId: 'carol' }, 1_000_000)], true)
     .finally(() => { isHeld = true })
   await new Promise(setImmediate)
   t.equal(isHeld, false)
   end()
   t.equal(await held, 2)
   t.strictSame(settled, ['bob'])
+})
+
+t.test('a node that drains holds nothing for who is not here', async t => {
+  const { service, connect, takeAll, drain } = setup()
+  drain()
+  connect('bob')
+  const now = 1_000_000
+  t.equal(await service.hold([entry({ seq: 1 }, now), entry({ seq: 2, userId: 'carol' }, now)], false), undefined)
+  t.equal(service.refused, 1)
+  t.strictSame(takeAll('t1', 'carol'), [])
+  t.strictSame(takeAll('t1', 'bob'), [], 'all of them stay together')
+  t.equal(await service.hold([entry({ seq: 1 }, now)], false), 1, 'who is here gets it')
+  t.strictSame(takeAll('t1', 'bob'), [1])
+  t.equal(service.refused, 1)
+})
+
+t.test('where all nodes drain they hold what there is', async t => {
+  const { service, takeAll, directory, peer, drain } = setup()
+  drain()
+  directory.add({ ...peer, isDraining: true })
+  t.equal(await service.hold([entry({ seq: 1 }, 1_000_000)], false), 1)
+  t.strictSame(takeAll(), [1])
 })
 
 t.test('an arrival is passed on', async t => {

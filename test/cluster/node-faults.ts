@@ -4,12 +4,17 @@ import { until } from '../helpers/until.js'
 import { Load } from './load.js'
 import { TestCluster } from './test-cluster.js'
 
+/** A busy machine must not look like Redis, or nodes, that do not answer: then order does not hold. */
+const PATIENT = { REDIS_TIMEOUT_MS: '5000', PEER_TIMEOUT_MS: '5000' }
+
 /** A node is told to stop under load: all that was acked is delivered, once and in order. */
 export async function stopUnderLoad (t: Test, redisUrl: string): Promise<void> {
-  const cluster = await TestCluster.start(t, redisUrl)
+  const cluster = await TestCluster.start(t, redisUrl, { env: PATIENT })
   const load = await Load.start(t, cluster, { users: 12, groupMembers: 12 })
   await load.progress(200)
   const [, second] = cluster.nodes
+  // Where the load's clients are is up to them.
+  const witness = await cluster.connect(second, 'witness')
   // Somebody who is away, and whose messages wait on any of the nodes.
   const sender = await cluster.connect(cluster.nodes[0], 'sender')
   for (let i = 0; i < 30; i++) await sender.sendAndAck({ toUserId: `away${i}`, msgBody: body(String(i)) })
@@ -17,7 +22,8 @@ export async function stopUnderLoad (t: Test, redisUrl: string): Promise<void> {
   t.equal(await second.process.ended, 0)
   await load.progress(200)
   t.strictSame(await load.stop(), { missing: [], repeated: [], disordered: [] })
-  t.strictSame(new Set(load.clients.flatMap(({ ends }) => ends.map(({ code }) => code))), new Set([4200]))
+  t.match(await witness.closed, { code: 4200 })
+  t.strictSame(load.clients.flatMap(({ ends }) => ends).filter(({ code }) => code !== 4200), [])
   const found: string[] = []
   for (let i = 0; i < 30; i++) {
     const away = await cluster.connect(cluster.nodes[2], `away${i}`)

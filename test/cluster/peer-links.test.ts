@@ -92,7 +92,9 @@ t.test('held messages come into the peer\'s buffer as they were', async t => {
     anEntry({ expiresAt }),
     anEntry({ deviceId: 'd7', anyDeviceInstead: true, exceptDeviceId: 'd1', delivery: aDelivery({ msgId: 'm2', toUserId: 'zoe' }) }),
   ]
-  t.equal(await links.hold(peer.member.key, entries), 2)
+  const ways: boolean[] = []
+  peer.service.onHold = async ({ length }, isHandover) => ways.push(isHandover) && length
+  t.equal(await links.hold(peer.member.key, entries, false), 2)
   const { held } = peer.service
   for (const [i, entry] of entries.entries()) {
     const { delivery, expiresAt: ends, ...fields } = entry
@@ -102,6 +104,8 @@ t.test('held messages come into the peer\'s buffer as they were', async t => {
   }
   t.equal(held[0].exceptDeviceId, undefined)
   t.ok(held[0].expiresAt >= expiresAt && held[0].expiresAt < expiresAt + 30_000, 'no earlier, and later by the way only')
+  t.equal(await links.hold(peer.member.key, entries, true), 2)
+  t.same(ways, [false, true])
 })
 
 t.test('many held messages go in parts, in order, until the peer takes no more', async t => {
@@ -112,7 +116,7 @@ t.test('many held messages go in parts, in order, until the peer takes no more',
   }))
   const parts: number[] = []
   peer.service.onHold = async part => parts.push(part.length) < 4 ? part.length : 1
-  t.equal(await links.hold(peer.member.key, entries), parts[0] + parts[1] + parts[2] + 1)
+  t.equal(await links.hold(peer.member.key, entries, true), parts[0] + parts[1] + parts[2] + 1)
   t.equal(parts.length, 4)
   const sent = parts.reduce((sum, part) => sum + part)
   t.same(peer.service.held.map(({ delivery }) => delivery.message.msgId), Array.from({ length: sent }, (_, i) => `m${i}`))
@@ -132,15 +136,22 @@ t.test('an arrival is answered when the peer is done with it, and holds up nothi
   t.equal(await arrived, true)
 })
 
+t.test('a peer that takes nothing to hold is as one that cannot be reached', async t => {
+  const peer = await startPeer(t)
+  const { links } = startLinks(t, [peer.member])
+  peer.service.onHold = async () => undefined
+  t.equal(await links.hold(peer.member.key, [anEntry()], false), undefined)
+  t.equal(peer.server.faults, 0)
+})
+
 t.test('what the peer fails to do reached nobody, and the stream goes on', async t => {
   const peer = await startPeer(t)
   const { links } = startLinks(t, [peer.member])
   const broken = (): never => { throw new Error('broken') }
   const { onDeliver } = peer.service
   peer.service.onDeliver = peer.service.onHold = peer.service.onArrive = broken
-  t.same(await links.deliver(peer.member.key, aDelivery(), ['bob', 'carol'], NOBODY),
-    { kind: 'answered', missing: ['bob', 'carol'], moved: [], devices: 0 })
-  t.equal(await links.hold(peer.member.key, [anEntry()]), undefined)
+  t.same(await links.deliver(peer.member.key, aDelivery(), ['bob', 'carol'], NOBODY), UNREACHABLE)
+  t.equal(await links.hold(peer.member.key, [anEntry()], false), undefined)
   t.equal(await links.arrive(peer.member.key, ARRIVAL), false)
   peer.service.onDeliver = onDeliver
   t.match(await links.deliver(peer.member.key, aDelivery(), ['bob'], NOBODY), { kind: 'answered', missing: [] })
@@ -152,7 +163,7 @@ t.test('who is no member, or this node itself, is unreachable at once', async t 
   directory.add(directory.self)
   t.same(await links.deliver('b#1', aDelivery(), ['bob'], NOBODY), UNREACHABLE)
   t.same(await links.deliver('a#1', aDelivery(), ['bob'], NOBODY), UNREACHABLE)
-  t.equal(await links.hold('b#1', [anEntry()]), undefined)
+  t.equal(await links.hold('b#1', [anEntry()], false), undefined)
   t.equal(await links.arrive('b#1', ARRIVAL), false)
 })
 

@@ -15,7 +15,15 @@ interface Setup extends BufferSetup {
   here: Set<string>
   /** Users whose devices were told to look. */
   woken: string[]
-  store: { isGone: boolean, peerIsGone: boolean }
+  handovers: Handovers
+  store: {
+    isGone: boolean
+    peerIsGone: boolean
+    /** Awaited before a report is answered. */
+    answering?: () => Promise<void>
+    /** Awaited before a peer has taken what it is given. */
+    taking?: () => Promise<void>
+  }
 }
 
 function setup (test: Test): Setup {
@@ -25,9 +33,10 @@ function setup (test: Test): Setup {
   const online = new Map<string, string[]>()
   const here = new Set<string>()
   const woken: string[] = []
-  const store = { isGone: false, peerIsGone: false }
+  const store: Setup['store'] = { isGone: false, peerIsGone: false }
   const handovers = new Handovers(buffer.buffer, {
     hold: async (memberKey, entries) => {
+      await store.taking?.()
       if (store.peerIsGone) return undefined
       moves.push(...entries.map(({ userId }) => `${userId}>${memberKey}`))
       return entries.length
@@ -45,12 +54,13 @@ function setup (test: Test): Setup {
       hold: async (_tenantId, userId, count) => {
         if (store.isGone) throw new Error('gone')
         reports.push(`${userId}=${count}`)
+        await store.answering?.()
         return online.get(userId) ?? []
       },
     },
   })
   test.teardown(() => index.close())
-  return { ...buffer, index, reports, moves, online, here, woken, store }
+  return { ...buffer, index, handovers, reports, moves, online, here, woken, store }
 }
 
 t.test('it reports once a turn how many messages there are, and when there are none left', async t => {
@@ -81,6 +91,43 @@ t.test('messages for a user who is connected elsewhere move there before `settle
   await index.settle('t1', 'bob')
   t.strictSame(moves, ['bob>node-2#1'])
   t.equal(reports.at(-1), 'bob=0')
+})
+
+t.test('`settle` waits for messages that leave for another node while they are reported', async t => {
+  const { add, index, handovers, moves, online, store } = setup(t)
+  online.set('bob', ['node-2#1'])
+  let take = (): void => {}
+  store.taking = async () => await new Promise(resolve => { take = resolve })
+  const isReported = new Promise<void>(resolve => {
+    store.answering = async () => {
+      store.answering = undefined
+      handovers.move('t1', 'bob', 'node-3#1')
+      resolve()
+    }
+  })
+  add({ seq: 1 })
+  let isSettled = false
+  const settled = index.settle('t1', 'bob')?.then(() => { isSettled = true })
+  await isReported
+  await nextTurn()
+  t.equal(isSettled, false)
+  take()
+  await settled
+  t.strictSame(moves, ['bob>node-3#1'])
+})
+
+t.test('what comes back from such a node goes to where the user is', async t => {
+  const { add, index, handovers, moves, online, store } = setup(t)
+  online.set('bob', ['node-2#1'])
+  store.peerIsGone = true
+  store.answering = async () => {
+    store.answering = undefined
+    handovers.move('t1', 'bob', 'node-3#1').finally(() => { store.peerIsGone = false })
+  }
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  t.strictSame(moves, ['bob>node-2#1'])
+  t.equal(index.outstanding, 0)
 })
 
 t.test('they stay for a user who is connected here too, whose devices are told', async t => {
