@@ -6,14 +6,14 @@ import { eventsCommand } from './events.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
 import { traceMessageCommand } from './trace-message.js'
-import { version } from './version.js'
+import { packageVersion } from '../lib/config/package-version.js'
 
 const program = new Command('mics')
   .description('MICS: multi-tenant IM gateway. WebSocket clients in, your HTTP hooks decide, messages out.')
-  .version(version(), '-V, --version', 'print the version, as -v does')
+  .version(packageVersion(), '-V, --version', 'print the version, as -v does')
   .addOption(new Option('-v').hideHelp())
   .on('option:v', () => {
-    process.stdout.write(`${version()}\n`)
+    process.stdout.write(`${packageVersion()}\n`)
     process.exit()
   })
   .showHelpAfterError('(--help shows what is possible)')
