@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import protobuf from 'protobufjs'
 import type { Test } from 'tap'
@@ -55,6 +55,8 @@ export class OtlpReceiver {
   /** What it does with a request: takes it, refuses it for good, or never answers. */
   mode: 'take' | 'refuse' | 'hang' = 'take'
 
+  private readonly hanging: ServerResponse[] = []
+
   private constructor (private readonly server: Server) {}
 
   /** One that is closed when the test ends. */
@@ -66,7 +68,7 @@ export class OtlpReceiver {
       request.on('data', chunk => chunks.push(chunk))
       request.on('end', () => {
         receiver.requests++
-        if (receiver.mode === 'hang') return
+        if (receiver.mode === 'hang') return receiver.hanging.push(response)
         if (receiver.mode === 'refuse') return response.writeHead(400).end()
         receiver.headers.push(request.headers)
         receiver.take(Buffer.concat(chunks))
@@ -77,6 +79,11 @@ export class OtlpReceiver {
     await once(server, 'listening')
     t.teardown(async () => await receiver.close())
     return receiver
+  }
+
+  /** Requests whose sender still waits for the answer that it will not get. */
+  get unanswered (): number {
+    return this.hanging.filter(({ destroyed }) => !destroyed).length
   }
 
   get url (): string {
@@ -97,15 +104,18 @@ export class OtlpReceiver {
 
   async close (): Promise<void> {
     if (!this.server.listening) return
+    // Refused, they are not sent again.
+    for (const response of this.hanging) response.writeHead(400).end()
     const closed = once(this.server, 'close')
     this.server.close()
-    this.server.closeAllConnections()
+    this.server.closeIdleConnections()
     await closed
   }
 
   private take (body: Buffer): void {
     this.bodies.push(body)
-    const request = requestType.toObject(requestType.decode(body), { longs: String, bytes: Array, arrays: true, defaults: true })
+    const decoded = requestType.decode(body)
+    const request = requestType.toObject(decoded, { longs: String, bytes: Array, arrays: true, defaults: true })
     for (const { resource, scopeSpans } of request.resourceSpans) {
       for (const span of scopeSpans.flatMap(({ spans }: { spans: object[] }) => spans)) {
         this.spans.push({
