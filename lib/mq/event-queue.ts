@@ -1,4 +1,5 @@
 import { withinMs } from '../timing/within-ms.js'
+import type { Span } from '../tracing/span.js'
 import type { BatchOutcome } from './batch-outcome.js'
 import { ClusterHealth } from './cluster-health.js'
 import { encodeEvent } from './encode-event.js'
@@ -141,8 +142,7 @@ export class EventQueue implements MqPublisher {
   }
 
   private refuse ({ tenantId, span }: MqEvent, reason: NotTaken): false {
-    span?.fail(reason)
-    span?.end()
+    endSpan(span, reason)
     this.options.metricsOf(tenantId).eventsDropped.add(reason)
     this.log.notTaken(tenantId, reason)
     return false
@@ -162,9 +162,7 @@ export class EventQueue implements MqPublisher {
 
   /** @param problem what became of it, where it is not in its topic */
   private release (outbox: TenantOutbox, event: PendingEvent, problem: string | undefined): void {
-    const { span } = event.event
-    if (problem !== undefined) span?.fail(problem)
-    span?.end()
+    endSpan(event.event.span, problem)
     outbox.remove(event)
     this.quota.release(event.bytes)
     if (this.quota.events === 0) this.onEmpty?.()
@@ -225,8 +223,15 @@ export class EventQueue implements MqPublisher {
       const outbox = this.outboxes.get(tenantId) as TenantOutbox
       outbox.metrics.eventsDropped.add('shutdown', outbox.events)
       this.log.ended(tenantId, outbox.events, age)
+      for (const { event: { span } } of outbox.takeWaiting()) endSpan(span, 'shutdown')
       outbox.abandon()
     }
     this.outboxes.clear()
   }
+}
+
+/** @param problem why the event is not in its topic, where it is not */
+function endSpan (span: Span | undefined, problem: string | undefined): void {
+  if (problem !== undefined) span?.fail(problem)
+  span?.end()
 }
