@@ -158,7 +158,8 @@ export class MessagePipeline {
       turn.skip()
       this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
       this.failUnexpectedly(session, message, error)
-    }).catch(err => this.deps.log.error({ err, tenantId: session.tenantId, msgId: message.msgId }, 'ack failed'))
+    }).catch(err => this.deps.log.error(
+      { err, tenantId: session.tenantId, traceId: session.traceId, msgId: message.msgId }, 'ack failed'))
   }
 
   /** Delivers it when its turn has come. */

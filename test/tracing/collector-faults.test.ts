@@ -18,7 +18,10 @@ t.test('a collector that hangs holds up no message and no stop, and what it does
   // So long that it is no export's own end that is seen here.
   withExporter(t, { OTEL_EXPORTER_OTLP_TIMEOUT: '60000' })
   const gateway = await startPatientGateway(t, {
-    ...receiver.env, OTEL_BSP_MAX_QUEUE_SIZE: '20', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '5',
+    ...receiver.env,
+    OTEL_BSP_MAX_QUEUE_SIZE: '20',
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '5',
+    OTEL_BSP_EXPORT_TIMEOUT: '3600000',
   })
   const [alice, bob] = [await gateway.connect('alice'), await gateway.connect('bob')]
   await until('the collector hangs', () => receiver.unanswered > 0)
