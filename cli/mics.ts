@@ -6,14 +6,14 @@ import { eventsCommand } from './events.js'
 import { hookCommand } from './hook-mock.js'
 import { startCommand } from './start.js'
 import { traceMessageCommand } from './trace-message.js'
-import { packageVersion } from '../lib/config/package-version.js'
+import { version } from '../lib/version.js'
 
 const program = new Command('mics')
   .description('MICS: multi-tenant IM gateway. WebSocket clients in, your HTTP hooks decide, messages out.')
-  .version(packageVersion(), '-V, --version', 'print the version, as -v does')
+  .version(version(), '-V, --version', 'print the version, as -v does')
   .addOption(new Option('-v').hideHelp())
   .on('option:v', () => {
-    process.stdout.write(`${packageVersion()}\n`)
+    process.stdout.write(`${version()}\n`)
     process.exit()
   })
   .showHelpAfterError('(--help shows what is possible)')

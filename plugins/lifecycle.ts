@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import { Lifecycle } from '../lib/lifecycle/lifecycle.js'
+import { version } from '../lib/version.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -14,9 +15,11 @@ const STOP_ALLOWANCE_SECONDS = 10
 export default fp(async app => {
   const { config, gatewayMetrics } = app
   const lifecycle = new Lifecycle()
+  const running = version()
   app.decorate('lifecycle', lifecycle)
   app.addHook('onReady', async () => lifecycle.ready())
-  gatewayMetrics.nodeGauge('node_info', 'Always 1: which node this is', ['node'], emit => emit({ node: config.nodeId }, 1))
+  gatewayMetrics.nodeGauge('node_info', 'Always 1: which node this is, of which version', ['node', 'version'],
+    emit => emit({ node: config.nodeId, version: running }, 1))
   gatewayMetrics.nodeGauge('draining', 'Whether this node is draining', [], emit => emit({}, lifecycle.isDraining ? 1 : 0))
   gatewayMetrics.nodeGauge('stop_started_timestamp_seconds', 'When this node was told to stop, in Unix time; no sample before', [], emit => {
     if (lifecycle.stoppingSince !== undefined) emit({}, lifecycle.stoppingSince / 1000)

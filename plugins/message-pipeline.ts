@@ -17,6 +17,7 @@ export default fp(async app => {
     fanOut: app.fanOut,
     events: app.gatewayEvents,
     trace: app.messageTrace,
+    ackSeconds: app.gatewayMetrics.messageAckSeconds,
     maxMessageBytes: app.config.maxMessageBytes,
     groupMembersMaxUsers: app.config.groupMembersMaxUsers,
     log: app.log,

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
-import { packageVersion } from '../lib/config/package-version.js'
 import { tracingTarget } from '../lib/config/tracing-config.js'
 import type { Tracing } from '../lib/tracing/tracing.js'
+import { version } from '../lib/version.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -23,7 +23,7 @@ export default fp(async app => {
   // The SDK is loaded only where it is used.
   const { Tracing } = await import('../lib/tracing/tracing.js')
   const lines = { info: log.info.bind(log), warn: log.warn.bind(log) }
-  const tracing = new Tracing({ config, nodeId, version: packageVersion(), log: lines })
+  const tracing = new Tracing({ config, nodeId, version: version(), log: lines })
   app.decorate('tracing', tracing)
   gatewayMetrics.nodeCounter('trace_spans_exported_total', 'Spans that the collector has taken', () => tracing.counts.exported)
   gatewayMetrics.nodeCounters('trace_spans_dropped_total', 'Spans that were recorded and not exported', ['reason'], emit => {

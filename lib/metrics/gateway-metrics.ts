@@ -6,6 +6,9 @@ import { Counts, TenantMetrics } from './tenant-metrics.js'
 /** The label value that tenants beyond the bound share. */
 const OTHER = 'other'
 
+/** Seconds. Without a hook an ack takes less than a millisecond; with one, as long as that may take, twice at most. */
+const MESSAGE_ACK_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1]
+
 /** Seconds. A call may take 0.15; what is beyond waited for the event loop. */
 const HOOK_CALL_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25]
 
@@ -17,6 +20,8 @@ export class GatewayMetrics {
   readonly tenantsFileReloads = new Counts<'applied' | 'refused'>('applied', 'refused')
   private readonly registered = new Map<string, Metric>()
   private readonly tenants = new Map<string, TenantMetrics>()
+  /** From a message's frame to its ack. */
+  readonly messageAckSeconds = new Histogram(MESSAGE_ACK_BUCKETS)
   private readonly hookCallSeconds = new Map<string, Histogram>()
   private readonly breakers = new Map<string, { tenantId: string, operation: string, state: number }>()
   private readonly eventLoopLag = new EventLoopLag()
@@ -85,6 +90,7 @@ export class GatewayMetrics {
     this.perTenant('gauge', 'events_pending_bytes', 'Their bytes, as the limits count them', [],
       (m, emit) => emit({}, m.eventsPendingBytes))
 
+    this.nodeHistogram('message_ack_duration_seconds', "Time from a message's frame to its ack", this.messageAckSeconds)
     this.register('histogram', 'hook_call_duration_seconds',
       'Time from asking for a hook call to its outcome, waiting for a slot included', ['operation'], emit => {
         for (const [operation, histogram] of this.hookCallSeconds) histogram.emit({ operation }, emit)

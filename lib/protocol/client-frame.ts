@@ -134,6 +134,7 @@ function emptyMessage (): Message {
     msgBody: NO_BYTES,
     timestampMs: 0n,
     // Of one shape from the start: every message has them set.
+    receivedAt: undefined,
     trace: undefined,
     traceTicket: undefined,
   }

@@ -8,6 +8,7 @@ import type { HooksClient } from '../hooks/hooks-client.js'
 import type { HookResult } from '../hooks/hook-failure.js'
 import type { MessageTrace } from '../message-trace/message-trace.js'
 import { note, noteAtOnce, recordOf } from '../message-trace/note.js'
+import type { Histogram } from '../metrics/histogram.js'
 import type { GatewayEvents } from '../mq/gateway-events.js'
 import type { Message } from '../protocol/message.js'
 import type { Ack } from '../protocol/server-frame.js'
@@ -48,6 +49,8 @@ export class MessagePipeline {
     fanOut: FanOut
     events: Pick<GatewayEvents, 'message'>
     trace: Pick<MessageTrace, 'begin'>
+    /** Seconds from a message's frame to its ack. */
+    ackSeconds: Pick<Histogram, 'observe'>
     maxMessageBytes: number
     groupMembersMaxUsers: number
     log: FastifyBaseLogger
@@ -56,6 +59,7 @@ export class MessagePipeline {
 
   accept (session: Session, message: Message): void {
     const { tenantId, settings, metrics } = session
+    message.receivedAt = performance.now()
     // A client speaks for itself only, whatever its frame says.
     message.tenantId = tenantId
     message.userId = session.userId
@@ -259,7 +263,7 @@ export class MessagePipeline {
     session.metrics.acks.add(reason === AckReason.DUPLICATE ? 'duplicate' : 'sent')
     noteAck(session, message, 'SENT', reason)
     message.span?.end('SENT', reason, false, outcome)
-    session.acknowledge(this.ack(message, AckStatus.SENT, reason, outcome))
+    this.acknowledge(session, message, this.ack(message, AckStatus.SENT, reason, outcome))
   }
 
   private fail (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
@@ -268,7 +272,13 @@ export class MessagePipeline {
     session.metrics.ackFailures.add(knownReason)
     noteAck(session, message, 'FAILED', reason)
     message.span?.end('FAILED', knownReason, FAULTS.has(reason), outcome)
-    session.acknowledge(this.ack(message, AckStatus.FAILED, reason, outcome))
+    this.acknowledge(session, message, this.ack(message, AckStatus.FAILED, reason, outcome))
+  }
+
+  private acknowledge (session: Session, message: Message, ack: Ack): void {
+    const now = performance.now()
+    this.deps.ackSeconds.observe((now - (message.receivedAt ?? now)) / 1000)
+    session.acknowledge(ack)
   }
 
   private failUnexpectedly (session: Session, message: Message, error: unknown): void {

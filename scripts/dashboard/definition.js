@@ -22,6 +22,8 @@ export const rows = [
       { title: 'Clients by node', queries: { '{{instance}}': 'sum by (instance) (mics_connections{TENANT})' } },
       { title: 'Messages in and out', unit: 'mps', queries: { received: 'sum(rate(mics_messages_received_total{TENANT}[RATE]))', 'handed on: {{path}}': 'sum by (path) (rate(mics_deliveries_total{TENANT}[RATE]))' } },
       { title: 'Acks', unit: 'mps', queries: { '{{outcome}}': 'sum by (outcome) (rate(mics_acks_total{TENANT}[RATE]))' } },
+      { title: 'Time to the ack', unit: 's', queries: { '50 %': 'histogram_quantile(0.5, sum by (le) (rate(mics_message_ack_duration_seconds_bucket{NODE}[RATE])))', '99 %': 'histogram_quantile(0.99, sum by (le) (rate(mics_message_ack_duration_seconds_bucket{NODE}[RATE])))' } },
+      { title: 'Versions', queries: { '{{version}}': 'count by (version) (mics_node_info{NODE})' } },
       { title: 'Why acks say FAILED', unit: 'mps', queries: { '{{reason}}': 'sum by (reason) (rate(mics_ack_failures_total{TENANT}[RATE]))' } },
       { title: 'Connections opened and closed', unit: 'cps', queries: { opened: 'sum(rate(mics_connections_opened_total{TENANT}[RATE]))', 'closed with {{code}}': 'sum by (code) (rate(mics_connection_closes_total{TENANT}[RATE]))' } },
       { title: 'Doing without Redis', unit: 'ops', queries: { 'let in': 'sum(rate(mics_admission_degraded_total{NODE}[RATE]))', 'not made known': 'sum(rate(mics_unregistered_connections_total{NODE}[RATE]))', routes: 'sum(rate(mics_route_lookups_degraded_total{NODE}[RATE]))', repeats: 'sum(rate(mics_dedup_degraded_total{NODE}[RATE]))', 'rate limit': 'sum(rate(mics_rate_limit_degraded_total{NODE}[RATE]))' } },

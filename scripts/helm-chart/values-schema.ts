@@ -62,7 +62,7 @@ export function valuesSchema (): Schema {
       podSecurityContext: object,
       securityContext: object,
       serviceMonitor: only({ enabled: boolean, interval: { type: 'string', pattern: '^([0-9]+(ms|s|m|h))+$' }, labels: texts }),
-      prometheusRule: only({ enabled: boolean, labels: texts }),
+      prometheusRule: only({ enabled: boolean, labels: texts, runbookUrl: text }),
       dashboard: only({ enabled: boolean, labels: texts }),
       dev: only({
         redis: only({ enabled: boolean, image: name }),

@@ -1,20 +1,18 @@
 import { existsSync } from 'node:fs'
-import { posix } from 'node:path'
 import t from 'tap'
-import { anchors, documents, readDocument, root, withoutCode } from '../helpers/markdown.js'
+import { anchors, documents, isRelative, linksIn, readDocument, resolveLink, root, withoutCode } from '../helpers/markdown.js'
 
-/** The targets of links that stay in this repository. */
-function relativeLinks (markdown: string): string[] {
-  return [...withoutCode(markdown).matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)]
-    .map(([, target]) => target)
-    .filter(target => !/^[a-z]+:/i.test(target))
-}
+t.test('a heading has the anchor that GitHub gives it', async t => {
+  const headings = ['## What `npm test` runs, and *why*', '## TLS 与代理', '## 消息没有送达？先看（日志）：', '## 检查', '### 检查',
+    '## I ♥ docs', '## [配置](configuration.md)、snake_case', '```sh\n# a comment\n```']
+  t.same([...anchors(headings.join('\n\n'))], ['what-npm-test-runs-and-why', 'tls-与代理', '消息没有送达先看日志', '检查', '检查-1',
+    'i--docs', '配置snake_case'])
+})
 
 for (const document of documents()) {
   t.test(`every link in ${document} leads somewhere`, async t => {
-    for (const target of relativeLinks(readDocument(document))) {
-      const [path, anchor] = target.split('#')
-      const file = path === '' ? document : posix.join(posix.dirname(document), path)
+    for (const target of linksIn(withoutCode(readDocument(document))).filter(isRelative)) {
+      const { path: file, anchor } = resolveLink(document, target)
       if (!existsSync(`${root}${file}`)) {
         t.fail(`${target}: there is no ${file}`)
       } else if (anchor !== undefined) {

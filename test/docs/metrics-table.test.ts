@@ -3,7 +3,7 @@ import { loadConfig } from '../../lib/config/load-config.js'
 import { startServer } from '../../server.js'
 import { AckStatus, MessageType, TestClient } from '../helpers/client.js'
 import { startGateway } from '../helpers/gateway.js'
-import { codeIn, readDocument, tableRows } from '../helpers/markdown.js'
+import { codeIn, documents, readDocument, tableRows } from '../helpers/markdown.js'
 import { withRedis } from '../helpers/redis-server.js'
 
 interface Documented {
@@ -38,6 +38,14 @@ t.test('the table has every metric with its type and labels, and no other', asyn
 
   for (const { name, labelNames } of gateway.server.app.gatewayMetrics.metrics) {
     t.same(documented.find(row => row.name === name)?.labels, [...labelNames].sort(), name)
+  }
+})
+
+t.test('every metric that a document names is in the table', async t => {
+  const names = new Set(documented.map(({ name }) => name))
+  for (const document of documents()) {
+    const named = [...readDocument(document).matchAll(/\bmics_\w*[a-z]\b/g)].map(([name]) => name.replace(/_bucket$/, ''))
+    t.same(named.filter(name => !names.has(name)), [], document)
   }
 })
 

@@ -122,7 +122,12 @@ t.test('alerts and a dashboard are rendered from files of the chart, word for wo
   const alerts = {
     groups: [{
       name: 'mics',
-      rules: [{ alert: 'A', expr: 'up == 0', for: '5m', annotations: { summary: '{{ $labels.pod }} is {{ $value }}' } }],
+      rules: [{
+        alert: 'A',
+        expr: 'up == 0',
+        for: '5m',
+        annotations: { summary: '{{ $labels.pod }} is {{ $value }}', runbook_url: 'docs/ops/runbook.md#a' },
+      }],
     }],
   }
   const dashboard = '{\n  "title": "MICS",\n  "panels": [{ "legendFormat": "{{pod}}" }]\n}\n'
@@ -135,6 +140,11 @@ t.test('alerts and a dashboard are rendered from files of the chart, word for wo
   const configMap = objectOf(objects, 'ConfigMap', 'mics-dashboard')
   t.strictSame(JSON.parse(configMap.data?.['mics.json'] ?? ''), JSON.parse(dashboard))
   t.equal(configMap.metadata.labels?.grafana_dashboard, '1')
+  const runbookUrl = 'https://docs.example/mics.md'
+  const elsewhere = objectOf(render({
+    chart: folder, values: { ...values, prometheusRule: { enabled: true, runbookUrl } },
+  }), 'PrometheusRule')
+  t.equal(elsewhere.spec.groups[0].rules[0].annotations.runbook_url, `${runbookUrl}#a`)
   for (const kubernetes of kubernetesVersions) {
     const schemas = new KubernetesSchemas(kubernetes)
     for (const object of [rule, configMap]) t.strictSame(schemas.problemsOf(object), [])

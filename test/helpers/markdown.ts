@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -7,7 +8,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export function documents (): string[] {
   const docs = readdirSync(`${root}docs`, { encoding: 'utf8', recursive: true })
     .filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
-  return ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs]
+  return ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs]
 }
 
 export function readDocument (path: string): string {
@@ -41,12 +42,28 @@ export function codeIn (markdown: string): string[] {
   return [...markdown.matchAll(/`([^`]+)`/g)].map(([, code]) => code)
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** The targets of the links in a text. */
+export function linksIn (markdown: string): string[] {
+  return [...markdown.matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)].map(([, target]) => target)
+}
+
+/** Whether a link stays in this repository. */
+export function isRelative (target: string): boolean {
+  return !/^[a-z]+:/i.test(target)
+}
+
+/** The path from the root, and the anchor, to which a relative link in `document` leads. */
+export function resolveLink (document: string, target: string): { path: string, anchor?: string } {
+  const [path, anchor] = target.split('#')
+  return { path: path === '' ? document : posix.join(posix.dirname(document), path), anchor }
+}
+
+/** The anchors of a document's headings, as GitHub makes them, in order: it keeps letters of every script. */
 export function anchors (markdown: string): Set<string> {
   const found = new Set<string>()
   for (const [, heading] of withoutCode(markdown).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
     const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '')
-    const slug = text.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+    const slug = text.toLowerCase().replace(/[^\p{L}\p{M}\p{N}\p{Pc} -]/gu, '').replaceAll(' ', '-')
     let anchor = slug
     for (let n = 1; found.has(anchor); n++) anchor = `${slug}-${n}`
     found.add(anchor)

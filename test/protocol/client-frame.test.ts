@@ -29,8 +29,8 @@ const empty: Message = {
 function plain (decoded: Message | HeartbeatPing | null): unknown {
   if (decoded === null) return null
   if (decoded instanceof HeartbeatPing) return { ping: decoded.timestampMs }
-  // What is noted of it is no part of what was sent.
-  const { trace, traceTicket, msgBody, ...fields } = decoded
+  // When it came and what is noted of it is no part of what was sent.
+  const { receivedAt, trace, traceTicket, msgBody, ...fields } = decoded
   return { ...fields, msgBody: Buffer.from(msgBody).toString('latin1') }
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
-/** The version in package.json: two folders up from the sources, three from dist/. */
-export function packageVersion (): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
+/** The version in package.json: one folder up from the sources, two from dist/. */
+export function version (): string {
+  for (const path of ['../package.json', '../../package.json']) {
     const found = readIfThere(new URL(path, import.meta.url))
     if (found !== undefined) return JSON.parse(found).version
   }
