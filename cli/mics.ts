@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander'
+import { clientCommand } from './client.js'
 import { configCommand } from './config-check.js'
 import { devCommand } from './dev.js'
 import { eventsCommand } from './events.js'
@@ -21,6 +22,7 @@ const program = new Command('mics')
   .addCommand(startCommand())
   .addCommand(configCommand())
   .addCommand(hookCommand())
+  .addCommand(clientCommand())
   .addCommand(eventsCommand())
   .addCommand(traceMessageCommand())
   .addHelpText('after', `
@@ -29,6 +31,7 @@ Examples:
   $ mics start                    production, configured by environment variables
   $ mics config check             what is in effect, or everything that is wrong
   $ mics hook mock --port 8081    hooks to try your own gateway against
+  $ mics client -t me --user bob    connect as a user, send, and print what comes
   $ mics events tail --tenant me  what is published for a tenant
   $ mics trace-message -t me -m 1 why a message did not arrive`)
 

@@ -12,6 +12,10 @@ export interface LoadOptions {
   groupMembers?: number
   /** Names apart the users of loads in one cluster. */
   prefix?: string
+  /** Where they connect: the running nodes, if nothing else. */
+  urls?: () => readonly string[]
+  /** As in RoamingClientOptions. */
+  returnMs?: number
 }
 
 /** What a recipient should have got and what it got. */
@@ -35,9 +39,10 @@ export class Load {
   private isSending = true
   private conversations: Array<Promise<void>> = []
 
-  private constructor (t: Test, cluster: TestCluster, { users, groupMembers = 0, prefix = 'user' }: LoadOptions) {
+  private constructor (t: Test, cluster: TestCluster, options: LoadOptions) {
+    const { users, groupMembers = 0, prefix = 'user', urls = cluster.urls, returnMs } = options
     this.groupId = `${prefix}-group`
-    this.clients = Array.from({ length: users }, (_, i) => new RoamingClient(`${prefix}${i}`, cluster.urls, i))
+    this.clients = Array.from({ length: users }, (_, i) => new RoamingClient(`${prefix}${i}`, urls, i, { returnMs }))
     this.members = this.clients.slice(0, groupMembers)
     cluster.hooks.groups.set(this.groupId, this.members.map(({ user }) => user))
     t.teardown(() => this.clients.forEach(client => client.stop()))

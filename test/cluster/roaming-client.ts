@@ -14,6 +14,9 @@ const RETRY = new Set(['delivery failed', 'internal error', 'group members unava
 
 const RETRY_MS = 50
 
+/** Milliseconds until it comes back; between this and twice this, at random. */
+const RETURN_MS = 50
+
 /** Milliseconds for the connect_ack, and for a pong or an ack: then the connection counts as dead. */
 const SILENCE_MS = 8000
 
@@ -21,6 +24,13 @@ export interface Outgoing {
   msgId: string
   to: { user: string } | { group: string }
   body: string
+}
+
+export interface RoamingClientOptions {
+  tenantId?: string
+  deviceId?: string
+  /** In place of RETURN_MS. */
+  returnMs?: number
 }
 
 /**
@@ -40,6 +50,8 @@ export class RoamingClient {
   readonly retried: Array<{ msgId: string, reason: string }> = []
   /** How each of its connections ended; attempts that came to none are not among them. */
   readonly ends: Array<{ code: number, reason: string }> = []
+  /** How attempts ended that came to no connection. */
+  readonly failures: Array<{ code: number, reason: string }> = []
   /** When it lost its network, milliseconds of `performance.now()`. */
   readonly drops: number[] = []
   /** From the end of one connection to the connect_ack of the next, milliseconds of `performance.now()`. */
@@ -59,7 +71,7 @@ export class RoamingClient {
     readonly user: string,
     private readonly urls: () => readonly string[],
     private attempt: number,
-    private readonly options: { tenantId?: string, deviceId?: string } = {}
+    private readonly options: RoamingClientOptions = {}
   ) {
     this.connect()
   }
@@ -113,10 +125,13 @@ export class RoamingClient {
       if (this.nodeId !== undefined) {
         this.ends.push({ code, reason: reason.toString() })
         this.absentSince = performance.now()
+      } else {
+        this.failures.push({ code, reason: reason.toString() })
       }
       this.nodeId = undefined
       if (!this.isStopped && RECONNECT.has(code)) {
-        delay(RETRY_MS + Math.random() * RETRY_MS).then(() => { if (!this.isStopped) this.connect() }, () => {})
+        const { returnMs = RETURN_MS } = this.options
+        delay(returnMs + Math.random() * returnMs).then(() => { if (!this.isStopped) this.connect() }, () => {})
       } else if (!this.isStopped) {
         this.ended = { code, reason: reason.toString() }
       }

@@ -4,37 +4,37 @@ import { parse } from 'yaml'
 import { loadConfig } from '../../lib/config/load-config.js'
 import { environmentVariable } from '../../lib/config/environment.js'
 import { kafkaVersion } from '../../scripts/find-kafka.js'
+import { compose, environmentOf, filesOf, type Service } from '../helpers/compose.js'
 import { readDocument, root } from '../helpers/markdown.js'
 
-interface Service {
-  build?: string
-  image?: string
-  command?: string[]
-  environment?: Record<string, string | number>
-  ports?: string[]
-  volumes?: string[]
-  depends_on?: Record<string, { condition: string }>
-  healthcheck?: { disable?: boolean }
-}
-
-const compose: { services: Record<string, Service>, volumes: Record<string, unknown> } = parse(readDocument('compose.yaml'))
-const { gateway, hooks, redis, kafka } = compose.services
+const { hooks, redis, kafka, nginx } = compose.services
 const services = Object.entries(compose.services)
-
-/** The variables of a service as Docker passes them where there is no `.env`. */
-function environmentOf ({ environment = {} }: Service): Record<string, string> {
-  return Object.fromEntries(Object.entries(environment).map(([name, value]) =>
-    [name, String(value).replace(/\$\{\w+:-([^}]*)\}/g, '$1')]))
-}
+const gateways = services.filter(([name]) => name.startsWith('gateway-'))
+const [[, gateway]] = gateways
 
 /** What a command line says of an option. */
 function option ({ command = [] }: Service, name: string): string | undefined {
   return command[command.indexOf(name) + 1]
 }
 
-t.test('the gateway of compose.yaml starts with the variables that it has there, without an .env', async t => {
-  for (const name of Object.keys(gateway.environment ?? {})) t.ok(environmentVariable(name), name)
-  t.doesNotThrow(() => loadConfig(environmentOf(gateway)))
+t.test('the gateways of compose.yaml start with the variables that they have there, without an .env', async t => {
+  t.equal(gateways.length, 2)
+  for (const [name, service] of gateways) {
+    for (const variable of Object.keys(service.environment ?? {})) t.ok(environmentVariable(variable), variable)
+    t.doesNotThrow(() => loadConfig(environmentOf(service)), name)
+  }
+})
+
+t.test('they are one cluster, in which each is itself and is reached by its own name', async t => {
+  for (const [name, service] of gateways) {
+    const { nodeId, publicEndpoint, nodePort } = loadConfig(environmentOf(service))
+    t.equal(nodeId, name)
+    t.equal(publicEndpoint, `http://${name}:${nodePort}`)
+    const { NODE_ID: _, PUBLIC_ENDPOINT: __, ...shared } = service.environment ?? {}
+    const { NODE_ID: ___, PUBLIC_ENDPOINT: ____, ...sharedByFirst } = gateway.environment ?? {}
+    t.same(shared, sharedByFirst)
+    t.same({ ...service, environment: {} }, { ...gateway, environment: {} })
+  }
 })
 
 t.test('its variables lead to the other services', async t => {
@@ -48,22 +48,41 @@ t.test('its variables lead to the other services', async t => {
   t.ok(advertised.some(listener => `127.0.0.1:9092:${listener.split(':').at(-1)}` === kafka.ports?.[0]))
 })
 
-t.test('its Kafka is the one that the tests run', async t => {
+t.test('its Kafka is the one that the tests run, and what the chart runs for trying out is the same', async t => {
   t.equal(kafka.image, `apache/kafka:${kafkaVersion}`)
+  const { dev } = parse(readDocument('helm/mics/values.yaml'))
+  t.strictSame({ redis: redis.image, kafka: kafka.image }, { redis: dev.redis.image, kafka: dev.kafka.image })
+})
+
+t.test('every image has a version', async t => {
+  for (const [name, { image, build }] of services) {
+    if (build === undefined) t.match(image, /^[\w/-]+:v?\d+[\w.-]*$/, name)
+  }
+})
+
+t.test('clients reach nginx at the port that the page says, and nothing else is open to other machines', async t => {
+  const open = services.flatMap(([name, { ports = [] }]) => ports.map(port => ({ name, port })))
+    .filter(({ port }) => !port.startsWith('127.0.0.1:'))
+  t.same(open, [{ name: 'nginx', port: '8080:8080' }])
+  t.match(nginx.depends_on, Object.fromEntries(gateways.map(([name]) => [name, { condition: 'service_healthy' }])))
 })
 
 t.test('what it builds, mounts and waits for is there', async t => {
-  for (const [name, { build, volumes = [], depends_on: dependencies = {} }] of services) {
+  for (const [name, service] of services) {
+    const { build, volumes = [], depends_on: dependencies = {} } = service
     if (build !== undefined) t.ok(existsSync(`${root}${build}/Dockerfile`), `${name}: ${build}`)
-    for (const volume of volumes) {
-      const [source] = volume.split(':')
-      t.ok(/^[./]/.test(source) ? existsSync(`${root}${source}`) : source in compose.volumes, `${name}: ${source}`)
-    }
-    for (const [other, { condition }] of Object.entries(dependencies)) {
+    const files = filesOf(service)
+    for (const file of files.values()) t.ok(existsSync(root + file), `${name}: ${file}`)
+    const others = volumes.map(volume => volume.split(':')[0]).filter(source => !source.startsWith('./'))
+    for (const volume of others) t.ok(volume in compose.volumes, `${name}: ${volume}`)
+    const waits = Array.isArray(dependencies)
+      ? dependencies.map(other => [other, 'service_started'])
+      : Object.entries(dependencies).map(([other, { condition }]) => [other, condition])
+    for (const [other, condition] of waits) {
       t.ok(other in compose.services, `${name}: ${other}`)
-      if (condition === 'service_healthy') {
-        t.ok(compose.services[other].healthcheck !== undefined, `${other} has a health check to wait for`)
-      }
+      // The gateways' own is in the image.
+      if (condition !== 'service_healthy' || other.startsWith('gateway-')) continue
+      t.ok(compose.services[other].healthcheck !== undefined, `${other} has a health check to wait for`)
     }
   }
 })
@@ -84,7 +103,9 @@ t.test('what the Dockerfile copies exists, and .dockerignore lets it pass', asyn
 t.test('the image starts the command of package.json, on a Node.js that it allows', async t => {
   const { bin, engines } = JSON.parse(readDocument('package.json'))
   const dockerfile = readDocument('Dockerfile')
-  t.match(dockerfile, `ENTRYPOINT ["node", "${bin.mics}"]`)
+  t.match(dockerfile, `ENTRYPOINT ["/usr/bin/tini", "--", "node", "${bin.mics}"]`)
+  t.match(dockerfile, /^ +&& apt-get install .* tini\b/m)
+  t.match(dockerfile, /^HEALTHCHECK /m)
   const versions = [...dockerfile.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, version]) => Number(version))
   t.equal(new Set(versions).size, 1, 'one version in all stages')
   t.ok(versions[0] >= parseInt(engines.node.slice('>='.length), 10))

@@ -24,7 +24,8 @@ export async function lastingPort (): Promise<number> {
   }
 }
 
-async function isFree (port: number): Promise<boolean> {
+/** Does nobody listen on this port of 127.0.0.1? */
+export async function isFree (port: number): Promise<boolean> {
   const server = createServer()
   const listening = once(server, 'listening').then(() => true, () => false)
   server.listen(port, '127.0.0.1')

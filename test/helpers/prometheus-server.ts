@@ -10,11 +10,14 @@ import { freePort } from './free-port.js'
 import { putOnLeash } from './leash.js'
 import { until } from './until.js'
 
-export interface PrometheusOptions {
+export type PrometheusOptions = {
   /** What it scrapes each second: `host:port`. */
   targets: string[]
   /** Paths of rule files, evaluated each second. */
   ruleFiles?: string[]
+} | {
+  /** The path of a configuration of its own. */
+  configFile: string
 }
 
 /** One series of the answer to a query. */
@@ -43,16 +46,12 @@ export class PrometheusServer {
   }
 
   /** Resolves when it is ready. Rejects where it does not take its configuration or rules. */
-  static async start ({ targets, ruleFiles = [] }: PrometheusOptions): Promise<PrometheusServer> {
+  static async start (options: PrometheusOptions): Promise<PrometheusServer> {
     const { path } = found()
     for (let attempt = 1; ; attempt++) {
       const folder = mkdtempSync(join(tmpdir(), 'mics-prometheus-'))
-      const configFile = join(folder, 'prometheus.yml')
-      writeFileSync(configFile, stringify({
-        global: { scrape_interval: '1s', evaluation_interval: '1s' },
-        rule_files: ruleFiles,
-        scrape_configs: [{ job_name: 'mics', static_configs: [{ targets }] }],
-      }))
+      const configFile = 'configFile' in options ? options.configFile : join(folder, 'prometheus.yml')
+      if ('targets' in options) writeFileSync(configFile, configuration(options.targets, options.ruleFiles))
       const port = await freePort()
       const server = new PrometheusServer(`http://127.0.0.1:${port}`, spawn(path, [
         `--config.file=${configFile}`, `--storage.tsdb.path=${join(folder, 'data')}`,
@@ -107,6 +106,14 @@ export async function withPrometheus (t: Test, options: PrometheusOptions): Prom
   const server = await PrometheusServer.start(options)
   t.teardown(async () => await server.close())
   return server
+}
+
+function configuration (targets: string[], ruleFiles: string[] = []): string {
+  return stringify({
+    global: { scrape_interval: '1s', evaluation_interval: '1s' },
+    rule_files: ruleFiles,
+    scrape_configs: [{ job_name: 'mics', static_configs: [{ targets }] }],
+  })
 }
 
 function found (): { path: string, promtool: string } {

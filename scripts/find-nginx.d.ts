@@ -1,0 +1,1 @@
+export function findNginx (env?: Record<string, string | undefined>): { path?: string, problem?: string }
