@@ -25,6 +25,7 @@ import rateLimit from './plugins/rate-limit.js'
 import redis from './plugins/redis.js'
 import router from './plugins/router.js'
 import tenants from './plugins/tenants.js'
+import tracing from './plugins/tracing.js'
 import websocket from './plugins/websocket.js'
 import { demoPage } from './routes/dev/demo-page.js'
 import healthRoutes from './routes/health.js'
@@ -34,6 +35,7 @@ import wsRoute from './routes/ws.js'
 export default fp<AppOptions>(async (app, options) => {
   await app.register(config, options)
   await app.register(metrics)
+  await app.register(tracing)
   await app.register(messageTrace)
   await app.register(lifecycle)
   await app.register(redis)

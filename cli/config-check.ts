@@ -2,7 +2,10 @@ import { Command } from 'commander'
 import { ConfigError } from '../lib/config/config-error.js'
 import { suspiciousVariables } from '../lib/config/suspicious-variables.js'
 import type { TenantsFileError } from '../lib/tenants/tenants-file.js'
-import { effectiveTenants, effectiveVariables, tenantWarnings, type EffectiveTenant, type EffectiveVariable } from './effective-config.js'
+import {
+  effectiveTenants, effectiveTracing, effectiveVariables, tenantWarnings,
+  type EffectiveTenant, type EffectiveTracing, type EffectiveVariable,
+} from './effective-config.js'
 import { configurationErrors, fail } from './failure.js'
 import { loadAll } from './load-all.js'
 
@@ -54,12 +57,13 @@ async function check (env: NodeJS.ProcessEnv, { embedded, json }: CheckOptions):
   const config = await loadAll(env, { embedded })
   const variables = effectiveVariables(env, config)
   const tenants = effectiveTenants(config, config.tenants)
+  const tracing = effectiveTracing(config)
   const warnings = tenantWarnings(config, { embedded })
   if (json) {
-    printJson({ ok: true, variables, tenants, warnings: [...suspicious, ...warnings] })
+    printJson({ ok: true, variables, tracing, tenants, warnings: [...suspicious, ...warnings] })
     return
   }
-  process.stdout.write(`${variableTable(variables)}\n\n${tenantTable(tenants, embedded)}\n`)
+  process.stdout.write(`${variableTable(variables)}\n\n${tracingLine(tracing)}\n\n${tenantTable(tenants, embedded)}\n`)
   warn(warnings)
 }
 
@@ -79,6 +83,12 @@ function problemLines (error: ConfigError | TenantsFileError): { variable: strin
 function variableTable (variables: EffectiveVariable[]): string {
   const rows = variables.map(({ name, value, source }) => [name, value === '' ? '-' : String(value), `(${source})`])
   return align(rows).join('\n')
+}
+
+function tracingLine (tracing: EffectiveTracing | null): string {
+  if (tracing === null) return 'Tracing: off'
+  const { to, serviceName, sampler, ratio } = tracing
+  return `Tracing: to ${to} as ${serviceName}, sampler ${sampler}${sampler.endsWith('ratio') ? ` ${ratio}` : ''}`
 }
 
 /** A line a tenant, and under it what it has of its own. */

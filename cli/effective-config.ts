@@ -1,6 +1,7 @@
 import { environmentVariables, type EnvironmentVariable } from '../lib/config/environment.js'
 import type { GatewayConfig, TenantConfig, TenantSettings } from '../lib/config/gateway-config.js'
 import { isSet } from '../lib/config/load-config.js'
+import { tracingTarget, type TracingConfig } from '../lib/config/tracing-config.js'
 import { maskRedisUrl } from '../lib/redis/redis-url.js'
 import { Tenant } from '../lib/tenants/tenant.js'
 import { noTenantsWarning } from '../lib/tenants/tenants-file.js'
@@ -23,6 +24,11 @@ export interface EffectiveTenant {
   own: Partial<ShownSettings>
   /** The most that its auth hook may ask for. */
   caps: NonNullable<TenantConfig['caps']>
+}
+
+export type EffectiveTracing = Pick<TracingConfig, 'serviceName' | 'sampler' | 'ratio'> & {
+  /** Without credentials. */
+  to: string
 }
 
 type Masked = 'set' | 'none'
@@ -48,6 +54,13 @@ export function effectiveTenants (config: GatewayConfig, tenants: TenantConfig[]
     const own = Object.fromEntries(Object.entries(shown).filter(([name]) => differs(settings, byDefault, name)))
     return { id, authUrl, secret: masked(secret), settings: shown, own, caps }
   })
+}
+
+/** Whether messages are traced, and where to; null: they are not. */
+export function effectiveTracing ({ tracing }: GatewayConfig): EffectiveTracing | null {
+  if (tracing === undefined) return null
+  const { serviceName, sampler, ratio } = tracing
+  return { to: tracingTarget(tracing), serviceName, sampler, ratio }
 }
 
 /** What can be used, yet can hardly be meant. */

@@ -42,9 +42,10 @@ export default fp(async app => {
     gate: app.handshakeGate,
     lifecycle: app.lifecycle,
     gatewayMetrics: app.gatewayMetrics,
+    tracing: app.tracing,
     throttledLog: new ThrottledLog(10_000),
   }))
 }, {
   name: 'handshakes',
-  dependencies: ['config', 'lifecycle', 'metrics', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'presence', 'message-pipeline', 'mq-publisher', 'admission'],
+  dependencies: ['config', 'lifecycle', 'metrics', 'tracing', 'tenants', 'connections', 'heartbeat', 'offline-buffer', 'hooks-client', 'presence', 'message-pipeline', 'mq-publisher', 'admission'],
 })

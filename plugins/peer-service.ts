@@ -28,6 +28,7 @@ export default fp(async app => {
     arrivals: app.recentArrivals,
     lately,
     trace: app.messageTrace,
+    tracing: app.tracing,
     settleMs: app.config.peerTimeoutMs / 4,
   }))
-}, { name: 'peer-service', dependencies: ['config', 'metrics', 'message-trace', 'node-directory', 'connections', 'offline-buffer', 'presence'] })
+}, { name: 'peer-service', dependencies: ['config', 'metrics', 'tracing', 'message-trace', 'node-directory', 'connections', 'offline-buffer', 'presence'] })

@@ -116,12 +116,14 @@ export class InboundLink {
     return result
   }
 
-  private deliver ({ message: bytes, userIds, shared, seq }: Deliver, result: Result): Promise<unknown> | undefined {
+  private deliver (deliver: Deliver, result: Result): Promise<unknown> | undefined {
+    const { message: bytes, userIds, shared, seq, traceparent } = deliver
     const message = decodeMessageRequest(bytes)
     if (message === null) throw new Error('not a message')
     const sharedIds = shared.length === 0 ? NOBODY : new Set(shared.map(position => userIds[position]))
     const { service } = this.deps
-    const { missing, moved, devices, settled } = service.deliver(new Delivery(message, seq), userIds, sharedIds)
+    const { missing, moved, devices, settled } =
+      service.deliver(new Delivery(message, seq), userIds, sharedIds, traceparent)
     result.missing = positionsOf(missing, userIds)
     result.moved = positionsOf(moved, userIds)
     result.count = devices

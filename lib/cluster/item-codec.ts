@@ -23,6 +23,8 @@ export interface Deliver {
   /** Positions in `userIds`. */
   shared: readonly number[]
   seq: number
+  /** The sender's span that this is part of. Empty: it is not traced. */
+  traceparent: string
 }
 
 // (field number << 3) | wire type.
@@ -37,18 +39,19 @@ const DELIVER_USER_ID = 2 << 3 | 2
 const DELIVER_SHARED = 3 << 3
 const DELIVER_SHARED_PACKED = 3 << 3 | 2
 const DELIVER_SEQ = 4 << 3
-const LAST_DELIVER_FIELD = 4
+const DELIVER_TRACEPARENT = 5 << 3 | 2
+const LAST_DELIVER_FIELD = 5
 
 const EMPTY = Buffer.alloc(0)
 
 /** Bytes of the Deliver in an item, which is some bytes more. */
-export function deliverSize ({ message, userIds, shared, seq }: Deliver): number {
-  return bytesSize(message) + userIdsSize(userIds) + sharedSize(shared) + int64Size(seq)
+export function deliverSize ({ message, userIds, shared, seq, traceparent }: Deliver): number {
+  return bytesSize(message) + userIdsSize(userIds) + sharedSize(shared) + int64Size(seq) + stringSize(traceparent)
 }
 
 /** @param size what `deliverSize` said */
 export function encodeDeliver (id: number, deliver: Deliver, size: number): Buffer {
-  const { message, userIds, shared, seq } = deliver
+  const { message, userIds, shared, seq, traceparent } = deliver
   const out = Buffer.allocUnsafe(int64Size(id) + 1 + varintSize(size) + size)
   let pos = writeInt64(out, 0, ITEM_ID, id)
   out[pos++] = ITEM_DELIVER
@@ -57,6 +60,7 @@ export function encodeDeliver (id: number, deliver: Deliver, size: number): Buff
   for (const userId of userIds) pos = writeElement(out, pos, userId)
   pos = writeShared(out, pos, shared)
   pos = writeInt64(out, pos, DELIVER_SEQ, seq)
+  pos = writeString(out, pos, DELIVER_TRACEPARENT, traceparent)
   // The buffer comes uninitialised: one that is not filled exactly would send other people's data.
   if (pos !== out.length) throw new Error(`encoded ${pos} bytes where ${out.length} were counted`)
   return out
@@ -133,6 +137,7 @@ function readDeliver (reader: WireReader): Deliver {
   const userIds: string[] = []
   const shared: number[] = []
   let seq = 0
+  let traceparent = ''
   while (reader.pos < reader.end) {
     const tag = reader.tag()
     switch (tag) {
@@ -154,12 +159,15 @@ function readDeliver (reader: WireReader): Deliver {
       case DELIVER_SEQ:
         seq = Number(reader.int64())
         break
+      case DELIVER_TRACEPARENT:
+        traceparent = reader.string()
+        break
       default:
         if (tag >>> 3 > LAST_DELIVER_FIELD) reader.skip(tag, 2)
         else reader.fail()
     }
   }
-  return { message, userIds, shared, seq }
+  return { message, userIds, shared, seq, traceparent }
 }
 
 function userIdsSize (userIds: readonly string[]): number {

@@ -8,10 +8,14 @@ import type { OfflineEntry } from '../offline/offline-entry.js'
 import type { OfflineIndex } from '../offline/offline-index.js'
 import type { Presence } from '../presence/presence.js'
 import type { RecentArrivals } from '../presence/recent-arrivals.js'
+import { idsLength, MAX_TRACED_IDS_LENGTH, type Message } from '../protocol/message.js'
 import type { Delivery } from '../routing/delivery.js'
 import { toLocalDevices } from '../routing/local-devices.js'
 import type { LatelyReceived } from './lately-received.js'
 import { withinMs } from '../timing/within-ms.js'
+import { messageAttributes } from '../tracing/attributes.js'
+import type { Span } from '../tracing/span.js'
+import type { Tracing } from '../tracing/tracing.js'
 import type { Arrival, Delivered, PeerService } from './peers.js'
 
 /** How much longer than a message entries may take until they are where their user is. */
@@ -32,15 +36,20 @@ export class LocalPeerService implements PeerService {
     arrivals: RecentArrivals
     lately: LatelyReceived
     trace: Pick<MessageTrace, 'begin'>
+    /** None: nothing is traced. */
+    tracing?: Pick<Tracing, 'continue'>
     /** Milliseconds that a peer waits for what must come before its message; less than it waits for an answer. */
     settleMs: number
   }) {}
 
-  deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered {
+  deliver (
+    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>, traceparent = ''
+  ): Delivered {
     const { connections, arrivals, lately, index, settleMs } = this.deps
     const { message } = delivery
     const { tenantId } = message
     this.deps.trace.begin(message, 'peer')
+    const span = traceparent === '' ? undefined : this.spanOf(message, traceparent)
     const missing: string[] = []
     const moved: string[] = []
     let devices = 0
@@ -55,6 +64,8 @@ export class LocalPeerService implements PeerService {
       }
     }
     delivery.forgetFrame()
+    span?.set({ 'mics.devices': devices })
+    span?.end()
     lately.delivered(delivery, userIds, missing)
     const settling = missing.map(userId => index.settle(tenantId, userId)).filter(promise => promise !== undefined)
     const settled = settling.length === 0 ? undefined : withinMs(settleMs, Promise.all(settling))
@@ -95,6 +106,11 @@ export class LocalPeerService implements PeerService {
     const { directory } = this.deps
     const { self } = directory
     return self.isDraining && directory.members().some(member => member.key !== self.key && !member.isDraining)
+  }
+
+  private spanOf (message: Message, traceparent: string): Span | undefined {
+    if (idsLength(message) > MAX_TRACED_IDS_LENGTH) return undefined
+    return this.deps.tracing?.continue(traceparent, 'mics.deliver', 'server', messageAttributes(message))
   }
 
   /** Whether it is here now, or was before. */

@@ -60,15 +60,24 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
   async deliver (
     memberKey: string, delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>
   ): Promise<Forwarded> {
+    const { message } = delivery
+    const span = message.span?.child('mics.forward', 'client', {
+      'mics.peer': this.directory.get(memberKey)?.nodeId ?? memberKey, 'mics.users': userIds.length,
+    })
     const deliver = {
       message: delivery.encodedMessage,
       userIds,
       shared: shared.size === 0 ? NO_POSITIONS : positionsOf(userIds, shared),
       seq: delivery.seq,
+      traceparent: span?.traceparent ?? message.span?.traceparent ?? '',
     }
     const size = deliverSize(deliver)
-    const result = await this.call(memberKey, 'deliver', delivery.message.tenantId, size,
+    const result = await this.call(memberKey, 'deliver', message.tenantId, size,
       id => encodeDeliver(id, deliver, size))
+    if (result === undefined) span?.fail('unreachable')
+    else if (result.failed) span?.fail('failed')
+    else span?.set({ 'mics.devices': result.count })
+    span?.end()
     if (result === undefined || result.failed) return UNREACHABLE
     return {
       kind: 'answered',
@@ -85,8 +94,13 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
     let taken = 0
     while (taken < entries.length) {
       const { part, bytes } = nextPart(entries, taken)
+      const { nodeId } = this.directory.get(memberKey) ?? { nodeId: memberKey }
+      const span = entries[taken].delivery.message.span?.child('mics.buffer', 'client', { 'mics.peer': nodeId })
       const result = await this.call(memberKey, 'hold', entries[taken].tenantId, bytes,
         id => encodeHold(id, part.map((entry, i) => heldMessage(entry, part[i - 1], this.now())), isHandover))
+      if (result === undefined || result.failed) span?.fail(result === undefined ? 'unreachable' : 'failed')
+      else span?.set({ 'mics.users': result.count })
+      span?.end()
       if (result === undefined || result.failed) return taken > 0 ? taken : undefined
       taken += Math.min(result.count, part.length)
       if (result.count < part.length) break

@@ -60,8 +60,13 @@ export interface Delivered {
 
 /** What this node does for its peers. */
 export interface PeerService {
-  /** Hands a message to the devices here; never to another node. */
-  deliver (delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>): Delivered
+  /**
+   * Hands a message to the devices here; never to another node.
+   * @param traceparent the peer's span that this is part of; empty or none: it is not traced
+   */
+  deliver (
+    delivery: Delivery, userIds: readonly string[], shared: ReadonlySet<string>, traceparent?: string
+  ): Delivered
   /**
    * Puts entries into the offline buffer. How many it took; undefined: this node takes nothing more. Resolves when they
    * are where their user is.

@@ -1,3 +1,5 @@
+import type { TracingConfig } from './tracing-config.js'
+
 /** Everything the environment can say, validated, with defaults filled in. One field a variable. */
 export interface GatewayConfig {
   /** This node's name in logs, metrics and ConnectAck. Default: the host name. */
@@ -116,6 +118,9 @@ export interface GatewayConfig {
   drainTimeoutSeconds: number
   /** Seconds that a stopping node goes on as usual before that, only /readyz being 503. */
   drainDelaySeconds: number
+
+  /** Undefined: nothing is traced. */
+  tracing: TracingConfig | undefined
 }
 
 /** One tenant as the operator configures it. */

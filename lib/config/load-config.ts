@@ -6,6 +6,7 @@ import type { GatewayConfig, TenantConfig } from './gateway-config.js'
 import { kafkaProblems } from './kafka-problems.js'
 import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
 import { normalizeText, splitTokens } from './text-formats.js'
+import { readTracing } from './tracing-config.js'
 
 export interface LoadConfigOptions {
   /** `mics dev`: no tenants are needed, the demo tenant is added later. Default: false. */
@@ -28,11 +29,13 @@ export function loadConfig (
   const bad = new Set(problems.map(({ variable }) => variable))
   problems.push(...aliasProblems(values, bad), ...clusterProblems(values, bad), ...kafkaProblems(values, bad))
   problems.push(...tenantProblems(parsed, bad, embedded))
+  const { tracing, problems: tracingProblems } = readTracing(env)
+  problems.push(...tracingProblems)
   if (problems.length > 0) {
     const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
     throw new ConfigError(inTableOrder(problems), { tenantsFile })
   }
-  return configOf(values, hostname)
+  return { ...configOf(values, hostname), tracing }
 }
 
 /** Whether a variable has a value. */
@@ -208,5 +211,6 @@ function mapOf (values: Record<string, unknown>, name: string): TenantMap {
 
 function inTableOrder (problems: ConfigProblem[]): ConfigProblem[] {
   const position = new Map(environmentVariables.map(({ name }, index) => [name, index]))
-  return problems.toSorted((one, other) => (position.get(one.variable) ?? 0) - (position.get(other.variable) ?? 0))
+  const positionOf = ({ variable }: ConfigProblem): number => position.get(variable) ?? position.size
+  return problems.toSorted((one, other) => positionOf(one) - positionOf(other))
 }

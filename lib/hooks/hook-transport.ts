@@ -16,6 +16,8 @@ export interface HookRequest {
   /** Milliseconds left for connect, request and whole response. */
   timeoutMs: number
   maxResponseBytes: number
+  /** Hears the HTTP status of the response. */
+  onStatus?: (statusCode: number) => void
 }
 
 interface Target {
@@ -102,6 +104,7 @@ class ResponseReader implements Dispatcher.DispatchHandler {
   onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number): void {
     // 102 and 103 only announce the response.
     if (statusCode < 200) return
+    this.request.onStatus?.(statusCode)
     if (statusCode > 299) this.fail(new HookFailure('status', `HTTP status ${statusCode}`))
   }
 

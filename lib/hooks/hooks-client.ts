@@ -11,6 +11,8 @@ import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { Message } from '../protocol/message.js'
 import { encodeMessageRequest } from '../protocol/server-frame.js'
 import type { Tenants } from '../tenants/tenants.js'
+import type { Span, SpanParent } from '../tracing/span.js'
+import { TRACEPARENT, unsampledTraceparent } from '../tracing/traceparent.js'
 import { ConcurrencyLimiter } from './concurrency-limiter.js'
 import { GroupMembers } from './group-members.js'
 import { HookFailure, type HookResult } from './hook-failure.js'
@@ -46,6 +48,8 @@ interface HookCall {
   tenantId: string
   settings: TenantSettings
   traceId: string
+  /** What the call is part of, where that is traced. */
+  parent?: SpanParent
   /** The message that the question is about. */
   msgId?: string
   /** The request serialized without `meta`. */
@@ -82,12 +86,13 @@ export class HooksClient {
 
   /** Whether `token` may connect as whom. Uses the tenant's configured URL and secret, whatever `settings` say. */
   auth (
-    tenantId: string, settings: TenantSettings, token: string, deviceId: string, traceId: string
+    tenantId: string, settings: TenantSettings, token: string, deviceId: string, traceId: string,
+    parent?: SpanParent
   ): Promise<HookResult<AuthResponse>> {
     const tenant = this.deps.tenants.get(tenantId)
     const configured = { ...settings, hookBaseUrl: tenant?.authUrl ?? '', tenantSecret: tenant?.secret ?? '' }
     const fields = toBinary(AuthRequestSchema, create(AuthRequestSchema, { token, deviceId }))
-    return this.call({ operation: 'auth', tenantId, settings: configured, traceId, fields },
+    return this.call({ operation: 'auth', tenantId, settings: configured, traceId, parent, fields },
       body => fromBinary(AuthResponseSchema, body, FORGET_UNKNOWN), response => response.ok)
   }
 
@@ -95,27 +100,28 @@ export class HooksClient {
   checkMessage (
     settings: TenantSettings, message: Message, traceId: string
   ): Promise<HookResult<CheckMessageResponse>> {
-    const { tenantId, msgId } = message
+    const { tenantId, msgId, span: parent } = message
     const fields = submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message))
-    return this.call({ operation: 'check-message', tenantId, settings, traceId, msgId, fields },
+    return this.call({ operation: 'check-message', tenantId, settings, traceId, parent, msgId, fields },
       body => fromBinary(CheckMessageResponseSchema, body, FORGET_UNKNOWN), response => response.allow)
   }
 
   /** Who is in the message's group. */
   getGroupMembers (settings: TenantSettings, message: Message, traceId: string): Promise<HookResult<GroupMembers>> {
-    const { tenantId, groupId, msgId } = message
+    const { tenantId, groupId, msgId, span: parent } = message
     const fields = toBinary(GetGroupMembersRequestSchema, create(GetGroupMembersRequestSchema, { groupId }))
-    return this.call({ operation: 'get-group-members', tenantId, settings, traceId, msgId, fields },
+    return this.call({ operation: 'get-group-members', tenantId, settings, traceId, parent, msgId, fields },
       body => decoded(GroupMembers.parse(body)))
   }
 
   /** One page of what the tenant kept for the user; the first has an empty cursor. */
   getOfflineMessages (
     settings: TenantSettings, tenantId: string,
-    page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string
+    page: { userId: string, deviceId: string, maxMessages: number, cursor: string }, traceId: string,
+    parent?: SpanParent
   ): Promise<HookResult<OfflinePage>> {
     const fields = toBinary(GetOfflineMessagesRequestSchema, create(GetOfflineMessagesRequestSchema, page))
-    return this.call({ operation: 'get-offline-messages', tenantId, settings, traceId, fields },
+    return this.call({ operation: 'get-offline-messages', tenantId, settings, traceId, parent, fields },
       body => decoded(decodeOfflinePage(body, page.maxMessages)), response => response.ok)
   }
 
@@ -129,20 +135,26 @@ export class HooksClient {
     const { metrics, throttledLog, warn } = this.deps
     const { operation, tenantId, traceId, msgId } = call
     const startedAt = performance.now()
+    const span = call.parent === undefined ? undefined : spanOf(call, call.parent)
     try {
-      const value = await this.attempt(call, decode, startedAt)
+      const value = await this.attempt(call, decode, startedAt, span)
       metrics.hookCall(tenantId, operation, isYes(value) ? 'ok' : 'denied', secondsSince(startedAt))
       return { ok: true, value }
     } catch (error) {
       const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
       metrics.hookCall(tenantId, operation, failure.kind, secondsSince(startedAt))
+      span?.fail(failure.kind)
       throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
         { tenantId, operation, traceId, msgId, failure: failure.kind, reason: failure.message }, 'hook call failed')
       return { ok: false, failure }
+    } finally {
+      span?.end()
     }
   }
 
-  private async attempt<T> (call: HookCall, decode: (body: Buffer) => T, startedAt: number): Promise<T> {
+  private async attempt<T> (
+    call: HookCall, decode: (body: Buffer) => T, startedAt: number, span: Span | undefined
+  ): Promise<T> {
     const { operation, tenantId, settings, traceId, fields } = call
     if (settings.hookSignRequired && settings.tenantSecret === '') {
       throw new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
@@ -163,6 +175,8 @@ export class HooksClient {
           traceId,
           timestampMs: BigInt((this.deps.now ?? Date.now)()),
         }, fields, settings.tenantSecret)
+        const traceparent = span?.traceparent ?? unsampledTraceparent(traceId)
+        if (traceparent !== undefined) headers[TRACEPARENT] = traceparent
         const answer = await transport.post({
           baseUrl: settings.hookBaseUrl,
           operation,
@@ -170,6 +184,7 @@ export class HooksClient {
           body,
           timeoutMs,
           maxResponseBytes: MAX_RESPONSE_BYTES[operation],
+          onStatus: span && (code => span.set({ 'http.response.status_code': code })),
         })
         try {
           return decode(answer)
@@ -214,6 +229,27 @@ export class HooksClient {
       await lane.transport.close()
     }
   }
+}
+
+/** A client's span by OpenTelemetry's conventions for HTTP. Base URLs have neither credentials nor a query. */
+function spanOf (
+  { operation, tenantId, msgId, settings: { hookBaseUrl } }: HookCall, parent: SpanParent
+): Span | undefined {
+  const span = parent.child(`mics.hook ${operation}`, 'client', {
+    'http.request.method': 'POST',
+    'mics.tenant_id': tenantId,
+    'mics.hook': operation,
+  })
+  if (msgId !== undefined) span?.set({ 'mics.msg_id': msgId })
+  if (URL.canParse(hookBaseUrl)) {
+    const { protocol, hostname, port } = new URL(hookBaseUrl)
+    span?.set({
+      'url.full': `${hookBaseUrl.replace(/\/*$/, '')}/${operation}`,
+      'server.address': hostname,
+      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    })
+  }
+  return span
 }
 
 function secondsSince (startedAt: number): number {

@@ -1,9 +1,6 @@
-import type { Message } from '../protocol/message.js'
+import { idsLength, MAX_TRACED_IDS_LENGTH, type Message } from '../protocol/message.js'
 import { TenantRecords } from './tenant-records.js'
 import { TraceRecord, type TraceOrigin } from './trace-record.js'
-
-/** Characters of a message's ids together. One with longer ones is not traced: it would keep them all. */
-const MAX_IDS_LENGTH = 1024
 
 /** Tenants looked at to find one that holds more than its share. */
 const MAX_LOOKS = 64
@@ -34,7 +31,7 @@ export class MessageTrace {
 
   /** The message has come; from now on what is noted of it is kept. */
   begin (message: Message, origin: TraceOrigin, traceId = ''): void {
-    if (this.capacity === 0 || idsLength(message) > MAX_IDS_LENGTH) return
+    if (this.capacity === 0 || idsLength(message) > MAX_TRACED_IDS_LENGTH) return
     const own = this.of(message.tenantId)
     const record = this.size < this.capacity ? this.grow() : this.replace(own)
     const ticket = ++this.lastTicket
@@ -100,8 +97,4 @@ export class MessageTrace {
     }
     return look.value as TenantRecords
   }
-}
-
-function idsLength ({ msgId, userId, deviceId, toUserId, groupId }: Message): number {
-  return msgId.length + userId.length + deviceId.length + toUserId.length + groupId.length
 }

@@ -42,11 +42,11 @@ export function truncate (pending: PendingEvent): void {
   pending.isTruncated = true
 }
 
-function withoutData ({ value, secret, key }: EncodedEvent): EncodedEvent {
+function withoutData ({ value, secret, key, span }: EncodedEvent): EncodedEvent {
   const event = fromBinary(MqEventSchema, value)
   const { tenantId, eventType: type, msgId, userId, deviceId, toUserId, groupId, traceId, timestamp, nodeId } = event
   const ids = { tenantId, msgId, userId, deviceId, toUserId, groupId, traceId }
-  return encodeEvent({ ...ids, type, secret, key, data: NO_DATA, timestampMs: Number(timestamp) }, nodeId)
+  return encodeEvent({ ...ids, type, secret, key, span, data: NO_DATA, timestampMs: Number(timestamp) }, nodeId)
 }
 
 /** Late, because it costs more than all else that is done for an event, and once. */

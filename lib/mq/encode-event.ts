@@ -65,7 +65,7 @@ export function encodeEvent (event: MqEvent, nodeId: string): EncodedEvent {
   pos = writeString(value, signAt + signSize, TRACE_ID, traceId)
   // The buffer comes uninitialised: one that was not filled exactly would send other people's data.
   if (pos !== value.length) throw new Error(`encoded ${pos} bytes where ${value.length} were counted`)
-  return { tenantId, type, key, msgId, traceId, timestampMs, secret, value, signAt }
+  return { tenantId, type, key, msgId, traceId, timestampMs, secret, value, signAt, span: event.span }
 }
 
 /** Writes the signature into `value`. Nothing happens where the event has no secret. Signing twice is no harm. */

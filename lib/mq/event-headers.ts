@@ -1,12 +1,11 @@
 import { EventType } from '../gen/mics/hook/v1/hook_pb.js'
+import { TRACEPARENT, unsampledTraceparent } from '../tracing/traceparent.js'
 import type { EventRecord } from './event-transport.js'
 import type { EncodedEvent } from './mq-event.js'
-import { SpanIds } from './span-ids.js'
 
 type Headers = EventRecord['headers']
 
 /** What a record's consumer may want to know before it decodes, or instead. */
-export const TRACEPARENT = 'traceparent'
 export const TENANT_ID = 'mics-tenant-id'
 export const EVENT_TYPE = 'mics-event-type'
 
@@ -24,8 +23,6 @@ export const REPLAYED_AT = 'mics-replayed-at'
 
 /** Characters. */
 const MAX_ERROR_MESSAGE = 512
-
-const spanIds = new SpanIds()
 
 /** Why an event became a dead letter. */
 export interface DeadLetterReason {
@@ -45,11 +42,12 @@ export interface DeadLetterReason {
 
 /**
  * The headers of an event's record. `traceparent` (W3C Trace Context, level 1) continues the connection's trace with a
- * span of its own; it is left out where the trace id is none by that standard.
+ * span of its own; its flag says whether that is recorded. It is left out where the trace id is none by that standard.
  */
-export function eventHeaders ({ traceId, tenantId, type }: EncodedEvent): Headers {
+export function eventHeaders ({ traceId, tenantId, type, span }: EncodedEvent): Headers {
   const headers: [string, string][] = []
-  if (isTraceId(traceId)) headers.push([TRACEPARENT, `00-${traceId.toLowerCase()}-${spanIds.next()}-01`])
+  const traceparent = span?.traceparent ?? unsampledTraceparent(traceId)
+  if (traceparent !== undefined) headers.push([TRACEPARENT, traceparent])
   headers.push([TENANT_ID, tenantId], [EVENT_TYPE, EventType[type] ?? String(type)])
   return headers
 }
@@ -79,8 +77,4 @@ export function deadLetterHeaders (why: DeadLetterReason): Headers {
   ]
   if (why.isTruncated) headers.push([DLQ_TRUNCATED, 'true'])
   return headers
-}
-
-function isTraceId (traceId: string): boolean {
-  return /^(?!0{32})[0-9a-f]{32}$/i.test(traceId)
 }

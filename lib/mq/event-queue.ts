@@ -1,4 +1,5 @@
 import { withinMs } from '../timing/within-ms.js'
+import type { Span } from '../tracing/span.js'
 import type { BatchOutcome } from './batch-outcome.js'
 import { ClusterHealth } from './cluster-health.js'
 import { encodeEvent } from './encode-event.js'
@@ -100,7 +101,7 @@ export class EventQueue implements MqPublisher {
     const { tenantId } = event
     const known = this.outboxes.get(tenantId)
     const refusal = this.isClosing ? 'shutdown' : this.quota.refusal(known, event.data.length)
-    if (refusal !== undefined) return this.refuse(tenantId, refusal)
+    if (refusal !== undefined) return this.refuse(event, refusal)
     const outbox = known ?? this.open(tenantId)
     const pending = new PendingEvent(encodeEvent(event, this.options.nodeId), this.now())
     if (!outbox.works || this.cluster.isGone) pending.keep()
@@ -140,7 +141,8 @@ export class EventQueue implements MqPublisher {
     return outbox
   }
 
-  private refuse (tenantId: string, reason: NotTaken): false {
+  private refuse ({ tenantId, span }: MqEvent, reason: NotTaken): false {
+    endSpan(span, reason)
     this.options.metricsOf(tenantId).eventsDropped.add(reason)
     this.log.notTaken(tenantId, reason)
     return false
@@ -148,8 +150,8 @@ export class EventQueue implements MqPublisher {
 
   private settled (batch: EventBatch, { stored, refused, remaining, topicError }: BatchOutcome): void {
     const { outbox } = batch
-    for (const event of stored) this.release(outbox, event)
-    for (const event of refused) this.release(outbox, event)
+    for (const event of stored) this.release(outbox, event, batch.isDead ? 'dead_lettered' : undefined)
+    for (const event of refused) this.release(outbox, event, 'refused')
     outbox.endBatch(batch, remaining)
     if (batch.isDead && topicError !== undefined) this.dropIfTenantIsGone(outbox)
     if (outbox.events === 0) this.rest(outbox)
@@ -158,7 +160,9 @@ export class EventQueue implements MqPublisher {
     this.pump.wake()
   }
 
-  private release (outbox: TenantOutbox, event: PendingEvent): void {
+  /** @param problem what became of it, where it is not in its topic */
+  private release (outbox: TenantOutbox, event: PendingEvent, problem: string | undefined): void {
+    endSpan(event.event.span, problem)
     outbox.remove(event)
     this.quota.release(event.bytes)
     if (this.quota.events === 0) this.onEmpty?.()
@@ -169,7 +173,7 @@ export class EventQueue implements MqPublisher {
     if (this.options.hasTenant?.(tenantId) ?? true) return
     let dropped = 0
     for (const event of outbox.takeWaiting()) {
-      this.release(outbox, event)
+      this.release(outbox, event, 'tenant_removed')
       dropped++
     }
     metrics.eventsDropped.add('tenant_removed', dropped)
@@ -219,8 +223,15 @@ export class EventQueue implements MqPublisher {
       const outbox = this.outboxes.get(tenantId) as TenantOutbox
       outbox.metrics.eventsDropped.add('shutdown', outbox.events)
       this.log.ended(tenantId, outbox.events, age)
+      for (const { event: { span } } of outbox.takeWaiting()) endSpan(span, 'shutdown')
       outbox.abandon()
     }
     this.outboxes.clear()
   }
+}
+
+/** @param problem why the event is not in its topic, where it is not */
+function endSpan (span: Span | undefined, problem: string | undefined): void {
+  if (problem !== undefined) span?.fail(problem)
+  span?.end()
 }

@@ -5,6 +5,7 @@ import { ConnectAckSchema, MessageType, type ConnectAck } from '../gen/mics/mess
 import type { Message } from '../protocol/message.js'
 import { encodeMessageRequest } from '../protocol/server-frame.js'
 import type { Delivery } from '../routing/delivery.js'
+import type { SpanParent } from '../tracing/span.js'
 import { conversationKey } from './conversation-key.js'
 import type { MqPublisher } from './mq-publisher.js'
 
@@ -14,6 +15,8 @@ export interface EventSource {
   readonly userId: string
   readonly deviceId: string
   readonly traceId: string
+  /** Where the connection is traced. */
+  readonly trace?: SpanParent
   readonly settings: Pick<TenantSettings, 'tenantSecret'>
 }
 
@@ -41,7 +44,7 @@ export class GatewayEvents {
   message (from: EventSource, message: Message): void {
     if (this.publisher === undefined) return
     const type = message.msgType === MessageType.GROUP_CHAT ? EventType.GROUP_CHAT_MSG : EventType.SINGLE_CHAT_MSG
-    this.publish(type, from, conversationKey(message), idsOf(message), encodeMessageRequest(message))
+    this.publish(type, from, conversationKey(message), idsOf(message), encodeMessageRequest(message), message.span)
   }
 
   /** A message for a user who has no device online. False: it could not be queued, and nobody will learn of it. */
@@ -49,19 +52,21 @@ export class GatewayEvents {
     if (this.publisher === undefined) return false
     const { message, encodedMessage } = delivery
     const ids = { ...idsOf(message), toUserId: userId }
-    return this.publish(EventType.OFFLINE_MESSAGE, from, conversationKey(message), ids, encodedMessage)
+    return this.publish(EventType.OFFLINE_MESSAGE, from, conversationKey(message), ids, encodedMessage, message.span)
   }
 
   private connection (type: EventType, from: EventSource, connectAck: ConnectAck): void {
     if (this.publisher === undefined) return
-    this.publish(type, from, from.userId, NO_IDS, toBinary(ConnectAckSchema, connectAck))
+    this.publish(type, from, from.userId, NO_IDS, toBinary(ConnectAckSchema, connectAck), from.trace)
   }
 
   private publish (
-    type: EventType, from: EventSource, key: string, ids: typeof NO_IDS, data: Uint8Array
+    type: EventType, from: EventSource, key: string, ids: typeof NO_IDS, data: Uint8Array,
+    parent: SpanParent | undefined
   ): boolean {
     if (this.publisher === undefined) return false
     const { tenantId, userId, deviceId, traceId, settings } = from
+    const span = parent?.child('mics.event', 'producer', { 'mics.tenant_id': tenantId, 'mics.event_type': EventType[type] })
     return this.publisher.publish({
       tenantId,
       type,
@@ -75,6 +80,7 @@ export class GatewayEvents {
       traceId,
       secret: settings.tenantSecret,
       key,
+      span,
     })
   }
 }

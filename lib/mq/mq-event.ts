@@ -1,4 +1,5 @@
 import type { EventType } from '../gen/mics/hook/v1/hook_pb.js'
+import type { Span } from '../tracing/span.js'
 
 /** Something that happened, for the tenant's backend: a mics.hook.v1.MqEvent and what it takes to publish it. */
 export interface MqEvent {
@@ -19,6 +20,8 @@ export interface MqEvent {
   secret: string
   /** Events of one tenant and key stay in order. */
   key: string
+  /** Of the way to its topic, where that is traced; ends with it. */
+  span?: Span
 }
 
 /** An event in the bytes that will be published, yet without its signature. */
@@ -35,4 +38,5 @@ export interface EncodedEvent {
   readonly value: Buffer
   /** Where in `value` the signature's field goes. */
   readonly signAt: number
+  readonly span?: Span
 }

@@ -4,6 +4,9 @@ import type { EncodedEvent } from './mq-event.js'
 /** Memory of an event beside its value, for the limits in bytes: objects, key, ids, headers on the way. */
 export const EVENT_OVERHEAD_BYTES = 512
 
+/** The same of its span, where it is traced. */
+const SPAN_BYTES = 1024
+
 /** An event that was taken and is neither published nor dropped yet. */
 export class PendingEvent {
   /** The one behind it in its line. */
@@ -24,7 +27,7 @@ export class PendingEvent {
 
   /** @param takenAt milliseconds that only go forward */
   constructor (public event: EncodedEvent, readonly takenAt: number) {
-    this.bytes = EVENT_OVERHEAD_BYTES + event.value.length
+    this.bytes = EVENT_OVERHEAD_BYTES + event.value.length + (event.span === undefined ? 0 : SPAN_BYTES)
   }
 
   /**

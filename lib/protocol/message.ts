@@ -1,4 +1,8 @@
 import type { TraceRecord } from '../message-trace/trace-record.js'
+import type { MessageSpan } from '../tracing/message-span.js'
+
+/** Characters of a message's ids together. One with longer ones is not traced: it would keep them all. */
+export const MAX_TRACED_IDS_LENGTH = 1024
 
 /**
  * A chat message on its way through the gateway: MessageRequest of mics.message.v1, decoded by hand because every
@@ -22,4 +26,10 @@ export interface Message {
   /** Where what becomes of it is noted, as long as that still has the ticket. Never sent anywhere. */
   trace?: TraceRecord
   traceTicket?: number
+  /** Where it is traced: its span at its sender's node, until it has been answered. Never sent anywhere. */
+  span?: MessageSpan
+}
+
+export function idsLength ({ msgId, userId, deviceId, toUserId, groupId }: Message): number {
+  return msgId.length + userId.length + deviceId.length + toUserId.length + groupId.length
 }

@@ -22,6 +22,9 @@ export function toLocalDevices (
     session.deliver(delivery, isShared)
     devices++
   }
-  if (devices > 0) sessions[0].metrics.deliveries.add('local', devices)
+  if (devices > 0) {
+    sessions[0].metrics.deliveries.add('local', devices)
+    delivery.message.span?.delivered(devices)
+  }
   return devices
 }

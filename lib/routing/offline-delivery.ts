@@ -102,6 +102,7 @@ export class OfflineDelivery {
   private add (from: Session, entry: OfflineEntry): boolean {
     if (!this.deps.buffer.add(entry)) return false
     noteRecipient(entry.delivery.message, 'buffer', 'kept here', entry.userId)
+    entry.delivery.message.span?.buffered()
     from.metrics.offlineBuffered++
     from.metrics.deliveries.add('offline_buffer')
     return true

@@ -13,6 +13,8 @@ import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import { CloseCode, closeReason } from '../protocol/close-codes.js'
 import type { NoPlace, Presence } from '../presence/presence.js'
 import { InvalidRuntimeConfigError, type Tenant } from '../tenants/tenant.js'
+import type { ConnectionTrace } from '../tracing/connection-trace.js'
+import type { Tracing } from '../tracing/tracing.js'
 import type { ConnectParams } from './connect-params.js'
 import { Session, type SessionDeps, type SessionIdentity } from './session.js'
 
@@ -39,6 +41,8 @@ export interface HandshakeDeps extends SessionDeps {
   presence: Pick<Presence, 'enter' | 'started' | 'abandon' | 'leave'>
   lifecycle: Lifecycle
   gatewayMetrics: GatewayMetrics
+  /** None: nothing is traced. */
+  tracing?: Pick<Tracing, 'connection'>
 }
 
 /**
@@ -58,6 +62,7 @@ export class Handshakes {
   async run (ws: WebSocket, socket: Socket, params: ConnectParams): Promise<void> {
     const { deps } = this
     const traceId = randomBytes(16).toString('hex')
+    const trace = this.trace(params, traceId)
     const begun = ++this.begun
     const early: Array<[Buffer, boolean]> = []
     let earlyBytes = 0
@@ -69,15 +74,17 @@ export class Handshakes {
     }
     ws.on('message', (data: Buffer, isBinary: boolean) => receive(data, isBinary))
     try {
-      const answer = await this.authenticate(params, traceId)
-      if (ws.readyState !== ws.OPEN) return
+      const answer = await this.authenticate(params, traceId, trace)
+      if (ws.readyState !== ws.OPEN) return trace?.gone()
       const admitted = answer instanceof Refusal ? answer : await this.admit(ws, params, answer, begun, traceId)
-      if (admitted === undefined) return
+      if (admitted === undefined) return trace?.gone()
       if (admitted instanceof Refusal) {
         receive = ignore
+        trace?.refused(admitted.code)
         return this.refuse(ws, params, traceId, admitted)
       }
-      const session = new Session(deps, ws, socket, admitted)
+      const session = new Session(deps, ws, socket, { ...admitted, trace })
+      trace?.admitted(session.userId, session.deviceId)
       session.start()
       deps.presence.started(session)
       deps.log.info(session.logFields(), 'client connected')
@@ -87,13 +94,23 @@ export class Handshakes {
     } catch (error) {
       deps.log.error({ err: error, tenantId: params.tenantId, traceId }, 'handshake failed unexpectedly')
       receive = ignore
+      trace?.failed()
       ws.resume()
       ws.close(CloseCode.UNAVAILABLE, 'internal error')
+    } finally {
+      trace?.connected()
     }
   }
 
+  /** Undefined: this connection is not traced. */
+  private trace ({ tenantId, deviceId }: ConnectParams, traceId: string): ConnectionTrace | undefined {
+    return this.deps.tracing?.connection(traceId, { 'mics.tenant_id': tenantId, 'mics.device_id': deviceId })
+  }
+
   /** Asks the auth hook, where there is somebody to ask for and the gate is open. */
-  private async authenticate (params: ConnectParams, traceId: string): Promise<Refusal | AuthResponse> {
+  private async authenticate (
+    params: ConnectParams, traceId: string, trace: ConnectionTrace | undefined
+  ): Promise<Refusal | AuthResponse> {
     const { tenants, gate, gatewayMetrics } = this.deps
     const { tenantId, token } = params
     if (tenantId === '') return new Refusal(CloseCode.UNKNOWN_TENANT, 'missing tenantId')
@@ -107,7 +124,7 @@ export class Handshakes {
       gatewayMetrics.tenant(tenantId).rateLimited.add('handshake')
       return new Refusal(CloseCode.UNAVAILABLE, 'too many connections at once: retry with backoff')
     }
-    const answer = await this.ask(configured, params, traceId)
+    const answer = await this.ask(configured, params, traceId, trace)
     if (!answer.ok) return new Refusal(CloseCode.UNAVAILABLE, 'cannot authenticate now: retry with backoff')
     const { ok, reason, userId } = answer.value
     if (!ok) return new Refusal(CloseCode.AUTH_FAILED, reason || 'authentication failed')
@@ -117,11 +134,11 @@ export class Handshakes {
 
   /** The auth hook's answer; the gate counts the client until it is there. */
   private async ask (
-    tenant: Tenant, { token, deviceId }: ConnectParams, traceId: string
+    tenant: Tenant, { token, deviceId }: ConnectParams, traceId: string, trace: ConnectionTrace | undefined
   ): Promise<HookResult<AuthResponse>> {
     const { auth, gate } = this.deps
     try {
-      return await auth.auth(tenant.id, tenant.settingsFor(undefined), token, deviceId, traceId)
+      return await auth.auth(tenant.id, tenant.settingsFor(undefined), token, deviceId, traceId, trace)
     } finally {
       gate.leave(tenant.id)
     }

@@ -23,6 +23,11 @@ import type { Session } from './session.js'
 /** A hook's own reason may be this long in an ack. */
 const MAX_REASON_LENGTH = 512
 
+/** Reasons that say that something did not work, rather than that it was not to be. */
+const FAULTS = new Set<string>([
+  AckReason.CHECK_UNAVAILABLE, AckReason.MEMBERS_UNAVAILABLE, AckReason.DELIVERY_FAILED, AckReason.INTERNAL_ERROR,
+])
+
 const KNOWN_REASONS = new Set<string>(Object.values(AckReason))
 
 /** What the hooks say of a message. */
@@ -63,6 +68,7 @@ export class MessagePipeline {
     if (message.timestampMs === 0n) message.timestampMs = BigInt(this.deps.now())
 
     this.deps.trace.begin(message, 'client', session.traceId)
+    if (session.trace !== undefined) message.span = session.trace.message(message)
     const problem = this.problemOf(message)
     noteAtOnce(message, 'validate', problem ?? 'ok')
     if (problem !== undefined) {
@@ -156,7 +162,8 @@ export class MessagePipeline {
       turn.skip()
       this.deps.dedup.release(reserved, AckReason.INTERNAL_ERROR)
       this.failUnexpectedly(session, message, error)
-    }).catch(err => this.deps.log.error({ err, tenantId: session.tenantId, msgId: message.msgId }, 'ack failed'))
+    }).catch(err => this.deps.log.error(
+      { err, tenantId: session.tenantId, traceId: session.traceId, msgId: message.msgId }, 'ack failed'))
   }
 
   /** Delivers it when its turn has come. */
@@ -236,6 +243,8 @@ export class MessagePipeline {
     this.answer(session, message, reserved, outcome)
     // Of a message that reached nobody too: it passed the check, and the tenant may know another way.
     if (isAttempted(outcome)) this.deps.events.message(session, message)
+    // It may be kept for long, its span need not.
+    message.span = undefined
   }
 
   private answer (session: Session, message: Message, reserved: Reserved, outcome: DeliveryOutcome): void {
@@ -253,13 +262,16 @@ export class MessagePipeline {
   private sent (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add(reason === AckReason.DUPLICATE ? 'duplicate' : 'sent')
     noteAck(session, message, 'SENT', reason)
+    message.span?.end('SENT', reason, false, outcome)
     this.acknowledge(session, message, this.ack(message, AckStatus.SENT, reason, outcome))
   }
 
   private fail (session: Session, message: Message, reason: string, outcome?: DeliveryOutcome): void {
     session.metrics.acks.add('failed')
-    session.metrics.ackFailures.add(KNOWN_REASONS.has(reason) ? reason : 'check hook')
+    const knownReason = KNOWN_REASONS.has(reason) ? reason : 'check hook'
+    session.metrics.ackFailures.add(knownReason)
     noteAck(session, message, 'FAILED', reason)
+    message.span?.end('FAILED', knownReason, FAULTS.has(reason), outcome)
     this.acknowledge(session, message, this.ack(message, AckStatus.FAILED, reason, outcome))
   }
 
@@ -273,6 +285,7 @@ export class MessagePipeline {
     this.deps.log.error({ err: error, tenantId: session.tenantId, traceId: session.traceId, msgId: message.msgId },
       'message failed unexpectedly')
     this.fail(session, message, AckReason.INTERNAL_ERROR)
+    message.span = undefined
   }
 
   private ack (message: Message, status: AckStatus, reason: string, outcome?: DeliveryOutcome): Ack {

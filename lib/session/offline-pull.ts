@@ -9,6 +9,7 @@ import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { Message } from '../protocol/message.js'
 import { messageSize } from '../protocol/server-frame.js'
 import type { TenantBytes } from '../tenants/tenant-bytes.js'
+import type { SpanParent } from '../tracing/span.js'
 
 const PAGE_SIZE = 100
 const MAX_PAGES = 10
@@ -50,6 +51,8 @@ export interface Puller {
   readonly userId: string
   readonly deviceId: string
   readonly traceId: string
+  /** Where its connection is traced. */
+  readonly trace?: SpanParent
   readonly metrics: TenantMetrics
 }
 
@@ -61,13 +64,13 @@ export async function * pullOfflineMessages (
   deps: OfflinePullDeps, settings: TenantSettings, puller: Puller
 ): AsyncGenerator<Message[], void, undefined> {
   const { hooks, pulledBytes } = deps
-  const { tenantId, userId, deviceId, traceId } = puller
+  const { tenantId, userId, deviceId, traceId, trace } = puller
   const report = (problem: PullProblem): void => reportProblem(deps, puller, problem)
   const cursors = new Set<string>()
   for (let cursor = ''; ;) {
     cursors.add(cursor)
     const result = await hooks.getOfflineMessages(settings, tenantId,
-      { userId, deviceId, maxMessages: PAGE_SIZE, cursor }, traceId)
+      { userId, deviceId, maxMessages: PAGE_SIZE, cursor }, traceId, trace)
     if (!result.ok) return
     const page = result.value
     if (!page.ok) {

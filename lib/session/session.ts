@@ -21,6 +21,7 @@ import { encodeAck, encodePong, encodeServerFrame, type Ack } from '../protocol/
 import type { Delivery } from '../routing/delivery.js'
 import type { Tenant } from '../tenants/tenant.js'
 import type { Tenants } from '../tenants/tenants.js'
+import type { ConnectionTrace } from '../tracing/connection-trace.js'
 import { deliveryOf, DeviceCopy, isLive, type Cargo } from './cargo.js'
 import { ConversationTurns } from './conversation-turns.js'
 import type { MessagePipeline } from './message-pipeline.js'
@@ -50,6 +51,8 @@ export interface SessionIdentity {
   userId: string
   deviceId: string
   traceId: string
+  /** Where the connection is traced. */
+  trace?: ConnectionTrace
   /** When the handshake began, as a position in the node's order of handshakes. */
   begun: number
   /** Its place in the cluster; given back when it ends. */
@@ -72,6 +75,7 @@ export class Session {
   readonly userId: string
   readonly deviceId: string
   readonly traceId: string
+  readonly trace: ConnectionTrace | undefined
   readonly begun: number
   readonly place: Place
   readonly metrics: TenantMetrics
@@ -109,6 +113,7 @@ export class Session {
     this.userId = identity.userId
     this.deviceId = identity.deviceId
     this.traceId = identity.traceId
+    this.trace = identity.trace
     this.begun = identity.begun
     this.place = identity.place
     this.metrics = identity.metrics

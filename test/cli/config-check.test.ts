@@ -49,6 +49,25 @@ t.test('--json prints the same for programs', async t => {
   t.notMatch(stdout, 'hunter2')
 })
 
+t.test('it says whether messages are traced, and where to', async t => {
+  const off = await mics(['config', 'check'], tenants)
+  t.match(off.stdout, /^Tracing: off$/m)
+  const env = {
+    ...tenants,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://user:hunter2@collector:4318',
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.01',
+  }
+  const on = await mics(['config', 'check'], env)
+  t.match(on.stdout, /^Tracing: to http:\/\/collector:4318\/v1\/traces as mics, sampler parentbased_traceidratio 0\.01$/m)
+  t.notMatch(on.stdout, 'hunter2')
+  const json = await mics(['config', 'check', '--json'], env)
+  t.strictSame(JSON.parse(json.stdout).tracing,
+    { to: 'http://collector:4318/v1/traces', serviceName: 'mics', sampler: 'parentbased_traceidratio', ratio: 0.01 })
+  const refused = await mics(['config', 'check'], { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })
+  t.match(refused, { exitCode: 2, stderr: /OTEL_EXPORTER_OTLP_PROTOCOL: is not http\/protobuf/ })
+})
+
 t.test('the tenants file is read too', async t => {
   const path = join(t.testdir({
     'tenants.yaml': 'tenants: { acme: { authUrl: "http://acme", secret: hunter2, hookMaxConcurrency: 7 } }',

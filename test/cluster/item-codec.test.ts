@@ -14,6 +14,7 @@ const anyDeliver: fc.Arbitrary<Deliver> = fc.record({
   userIds: fc.array(text, { maxLength: 5 }),
   shared: fc.array(uint32, { maxLength: 5 }),
   seq: fc.oneof(fc.nat(), fc.maxSafeNat()),
+  traceparent: fc.oneof(fc.constant(''), text),
 })
 const anyId = fc.oneof(fc.integer({ min: 1 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }))
 
@@ -21,8 +22,9 @@ function encode (id: number, deliver: Deliver): Buffer {
   return encodeDeliver(id, deliver, deliverSize(deliver))
 }
 
-function reference (id: number, { message, userIds, shared, seq }: Deliver): Buffer {
-  const value = create(DeliverSchema, { message, userIds: [...userIds], shared: [...shared], seq: BigInt(seq) })
+function reference (id: number, { message, userIds, shared, seq, traceparent }: Deliver): Buffer {
+  const lists = { userIds: [...userIds], shared: [...shared] }
+  const value = create(DeliverSchema, { message, ...lists, seq: BigInt(seq), traceparent })
   return Buffer.from(toBinary(ItemSchema, create(ItemSchema, { id: BigInt(id), kind: { case: 'deliver', value } })))
 }
 
@@ -33,7 +35,7 @@ t.test('a Deliver is the bytes that protobuf-es writes', async () => {
 })
 
 t.test('what protobuf-es writes is read, fields of later releases are skipped', async () => {
-  fc.assert(fc.property(anyId, anyDeliver, fc.array(unknownField(5), { maxLength: 2 }), (id, deliver, unknown) => {
+  fc.assert(fc.property(anyId, anyDeliver, fc.array(unknownField(6), { maxLength: 2 }), (id, deliver, unknown) => {
     const item = Buffer.concat([reference(id, deliver), ...unknown])
     assert.deepEqual(decodeItem(embedded(item)), { id, kind: 'deliver', deliver: { ...deliver } })
   }), { numRuns: 1000 })
@@ -63,7 +65,7 @@ t.test('Hold and Arrival come back as they went', t => {
 })
 
 t.test('an item that cannot be read keeps its id, where that can be read', t => {
-  const deliver = encode(5, { message: Buffer.from('message'), userIds: ['bob'], shared: [], seq: 1 })
+  const deliver = encode(5, { message: Buffer.from('message'), userIds: ['bob'], shared: [], seq: 1, traceparent: '' })
   const malformed = { id: 5, kind: 'malformed' }
   t.same(decodeItem(deliver.subarray(0, deliver.length - 1)), malformed, 'cut')
   t.same(decodeItem(Buffer.concat([deliver, prefixed(3, Buffer.alloc(0))])), malformed, 'two kinds')

@@ -16,7 +16,7 @@ import { aMember, TestDirectory } from './test-directory.js'
 const LINK_PATH = '/mics.node.v1.NodeService/Link'
 
 function deliverItem (id: number, message = encodeMessageRequest(aMessage())): Uint8Array {
-  const deliver = { message, userIds: ['bob'], shared: [], seq: 1 }
+  const deliver = { message, userIds: ['bob'], shared: [], seq: 1, traceparent: '' }
   return encodeDeliver(id, deliver, deliverSize(deliver))
 }
 

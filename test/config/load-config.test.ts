@@ -96,6 +96,7 @@ t.test('every field of the configuration has its default', async t => {
     clusterGrpcTokens: [],
     drainTimeoutSeconds: 10,
     drainDelaySeconds: 0,
+    tracing: undefined,
   }
   t.strictSame(load({}), expected)
 })

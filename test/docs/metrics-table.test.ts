@@ -23,9 +23,16 @@ function typesIn (exposition: string): Record<string, string> {
 }
 
 t.test('the table has every metric with its type and labels, and no other', async t => {
-  // With Redis and Kafka, which have metrics of their own; that no Kafka answers is no matter.
+  // With Redis, Kafka and tracing, which have metrics of their own; that neither Kafka nor a collector answers is no
+  // matter.
   const { url } = await withRedis(t)
-  const gateway = await startGateway(t, { REDIS_URL: url, CLUSTER_GRPC_TOKEN: 'token', NODE_PORT: '0', KAFKA_BROKERS: '127.0.0.1:1' })
+  const gateway = await startGateway(t, {
+    REDIS_URL: url,
+    CLUSTER_GRPC_TOKEN: 'token',
+    NODE_PORT: '0',
+    KAFKA_BROKERS: '127.0.0.1:1',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+  })
   const { body } = await gateway.server.app.inject('/metrics')
   t.same(Object.fromEntries(documented.map(({ name, type }) => [name, type])), typesIn(body))
 

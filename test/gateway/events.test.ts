@@ -72,7 +72,7 @@ t.test('what happens is published, each kind with its fields, signature, key and
     t.equal(event.sign, expectedSign(event, SECRET))
     t.ok(Number(event.timestamp) >= beganAt && Number(event.timestamp) <= Date.now())
     const headers = new Map(record.headers)
-    t.match(headers.get('traceparent'), new RegExp(`^00-${event.traceId}-(?!0{16})[0-9a-f]{16}-01$`))
+    t.match(headers.get('traceparent'), new RegExp(`^00-${event.traceId}-(?!0{16})[0-9a-f]{16}-00$`))
     t.equal(headers.get('mics-tenant-id'), 't1')
     t.equal(headers.get('mics-event-type'), EventType[event.eventType])
   }

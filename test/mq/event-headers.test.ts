@@ -3,10 +3,11 @@ import { EventType } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { encodeEvent } from '../../lib/mq/encode-event.js'
 import { deadLetterHeaders, eventHeaders } from '../../lib/mq/event-headers.js'
 import type { EncodedEvent } from '../../lib/mq/mq-event.js'
+import type { Span } from '../../lib/tracing/span.js'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 
-function encoded (fields: { traceId?: string, type?: EventType }): EncodedEvent {
+function encoded (fields: { traceId?: string, type?: EventType, span?: Span }): EncodedEvent {
   return encodeEvent({
     tenantId: 'acmé',
     type: EventType.SINGLE_CHAT_MSG,
@@ -27,8 +28,14 @@ function encoded (fields: { traceId?: string, type?: EventType }): EncodedEvent 
 t.test('an event names its trace, its tenant and its type', async t => {
   const [[name, traceparent], ...others] = eventHeaders(encoded({}))
   t.equal(name, 'traceparent')
-  t.match(traceparent, new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`))
+  t.match(traceparent, new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`))
   t.strictSame(others, [['mics-tenant-id', 'acmé'], ['mics-event-type', 'SINGLE_CHAT_MSG']])
+})
+
+t.test('an event whose way is recorded names that span, which is sampled', async t => {
+  const traceparent = `00-${traceId}-b7ad6b7169203331-01`
+  const span: Span = { traceparent, child: () => undefined, set () {}, fail () {}, end () {} }
+  t.strictSame(eventHeaders(encoded({ span }))[0], ['traceparent', traceparent])
 })
 
 t.test('each event is a span of its own', async t => {

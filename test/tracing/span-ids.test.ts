@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SpanIds } from '../../lib/mq/span-ids.js'
+import { SpanIds } from '../../lib/tracing/span-ids.js'
 
 t.test('each id is 16 hex digits and comes once', async t => {
   const ids = new SpanIds()
