@@ -54,13 +54,17 @@ t.test('Services lead to gateways and to no other pod of the release', async t =
   }
 })
 
-t.test('the ServiceMonitor scrapes each gateway once', async t => {
+t.test('the ServiceMonitor scrapes each gateway once, also while it drains, under the full name', async t => {
   const objects = render({ values: { ...someValues, serviceMonitor: { enabled: true } } })
   const { selector, endpoints, namespaceSelector } = objectOf(objects, 'ServiceMonitor').spec
   const services = objects.filter(({ kind, metadata }) => kind === 'Service' && selects(selector.matchLabels, metadata.labels))
-  t.strictSame(services.map(({ metadata }) => metadata.name), ['mics'])
-  t.ok(services[0].spec.ports.some(({ name }: { name: string }) => name === endpoints[0].port))
+  t.strictSame(services.map(({ metadata }) => metadata.name), ['mics-nodes'])
+  t.equal(services[0].spec.publishNotReadyAddresses, true, 'else those that end are not among its addresses')
+  t.match(services[0].spec.ports.filter(({ name }: { name: string }) => name === endpoints[0].port),
+    [{ port: 8080, targetPort: 'http' }])
+  t.equal(endpoints.length, 1)
   t.equal(endpoints[0].path, '/metrics')
+  t.strictSame(endpoints[0].relabelings, [{ targetLabel: 'job', replacement: 'mics' }])
   t.strictSame(namespaceSelector.matchNames, ['im'])
 })
 

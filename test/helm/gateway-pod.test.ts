@@ -7,8 +7,11 @@ import t from 'tap'
 import { environmentVariable } from '../../lib/config/environment.js'
 import { loadConfig } from '../../lib/config/load-config.js'
 import { parseTenantsFile } from '../../lib/tenants/tenants-file.js'
+import { alertGroups } from '../helpers/alert-rules.js'
 import { startGateway } from '../helpers/gateway.js'
-import { decoded, exampleNames, gatewayEnvironment, gatewayPod, objectOf, render, someValues } from '../helpers/helm.js'
+import {
+  decoded, exampleNames, gatewayEnvironment, gatewayPod, objectOf, render, someValues, type KubernetesObject,
+} from '../helpers/helm.js'
 import { readDocument } from '../helpers/markdown.js'
 
 /** What the Secrets that production.yaml asks for hold, by its own words. */
@@ -30,12 +33,14 @@ for (const example of exampleNames) {
     t.not(config.kafkaBrokers, '')
   })
 
-  t.test(`the grace period of ${example}.yaml is what its gateway needs to stop`, async t => {
+  t.test(`the grace period of ${example}.yaml lets its gateway stop, or MicsDrainStuck say that it does not`, async t => {
     const objects = render({ examples: [example] })
     const { drainDelaySeconds, drainTimeoutSeconds, kafkaFlushSeconds } =
       loadConfig({ ...gatewayEnvironment(objects), ...example === 'production' ? secretsOfOthers : {} })
     const { terminationGracePeriodSeconds, containers: [{ lifecycle }] } = gatewayPod(objects)
-    t.equal(terminationGracePeriodSeconds, drainDelaySeconds + drainTimeoutSeconds + kafkaFlushSeconds + 10)
+    const stopLimit = drainDelaySeconds + drainTimeoutSeconds + kafkaFlushSeconds + 10
+    t.equal(terminationGracePeriodSeconds, stopLimit + 120)
+    t.ok(terminationGracePeriodSeconds >= stopLimit + secondsUntilDrainStuckFires(objects))
     t.equal(lifecycle, undefined, 'a hook that slept would take from it')
   })
 }
@@ -47,14 +52,16 @@ t.test('where the values set none of them, the grace period goes by the defaults
   })).terminationGracePeriodSeconds
   const defaults = names.map(name => Number(loadDefault(name)))
   // To Helm null takes away what values.yaml sets.
-  t.equal(graceWith(null, names.slice(0, 2)), defaults.reduce((sum, seconds) => sum + seconds, 10))
-  t.equal(graceWith(0), 10)
-  t.equal(graceWith(200), 610)
+  t.equal(graceWith(null, names.slice(0, 2)), defaults.reduce((sum, seconds) => sum + seconds, 10 + 120))
+  t.equal(graceWith(0), 130)
+  t.equal(graceWith(200), 730)
 })
 
 t.test('operations.md asks for the same grace period', async t => {
-  t.match(readDocument('docs/operations.md').replace(/\s+/g, ' '),
+  const text = readDocument('docs/operations.md').replace(/\s+/g, ' ')
+  t.match(text,
     'Give the process `DRAIN_DELAY_SECONDS`, `DRAIN_TIMEOUT_SECONDS`, `KAFKA_FLUSH_SECONDS` where it publishes events, and 10 seconds more')
+  t.match(text, 'The chart gives it 120 seconds on top')
 })
 
 t.test('the probes ask a gateway for what it answers, on the port that it listens on', async t => {
@@ -209,6 +216,20 @@ t.test('helm test: its check is content with a gateway, and with nothing else', 
   await server.app.lifecycle.leave(0)
   t.match(await check(url), { code: 1, said: '/readyz answered 503: {"status":"leaving"' })
 })
+
+/** How long after its limit the alert fires at the latest, where a rule is evaluated once a minute, as by default. */
+function secondsUntilDrainStuckFires (objects: KubernetesObject[]): number {
+  const rule = alertGroups().flatMap(({ rules }) => rules).find(({ alert }) => alert === 'MicsDrainStuck')
+  const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor')
+  const scrape = monitor === undefined ? '15s' : monitor.spec.endpoints[0].interval
+  return seconds(rule?.for) + 2 * seconds(scrape) + 60
+}
+
+function seconds (duration: string | undefined): number {
+  const [, number, unit] = /^(\d+)([sm])$/.exec(duration ?? '') ?? []
+  if (number === undefined) throw new Error(`${String(duration)} is no duration`)
+  return Number(number) * (unit === 'm' ? 60 : 1)
+}
 
 function loadDefault (name: string): number {
   const variable = environmentVariable(name)

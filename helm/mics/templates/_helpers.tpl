@@ -83,12 +83,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- include "mics.number" (list . "NODE_PORT" 8081) }}
 {{- end }}
 
-{{/* What docs/operations.md says to give a process that stops. */}}
+{{/*
+What docs/operations.md says to give a process that stops, after which it is late, and 120 seconds more: without them the
+kubelet would kill it before Prometheus has seen that, and MicsDrainStuck could never fire.
+*/}}
 {{- define "mics.terminationGracePeriodSeconds" -}}
 {{- $delay := include "mics.number" (list . "DRAIN_DELAY_SECONDS" 0) }}
 {{- $drain := include "mics.number" (list . "DRAIN_TIMEOUT_SECONDS" 10) }}
 {{- $flush := include "mics.number" (list . "KAFKA_FLUSH_SECONDS" 5) }}
-{{- add $delay $drain $flush 10 }}
+{{- add $delay $drain $flush 10 120 }}
 {{- end }}
 
 {{/* A Deployment does not wait for pods that end, only for those that begin. */}}
