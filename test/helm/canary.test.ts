@@ -103,6 +103,20 @@ t.test('the HTTPRoute shares new connections out by weight, only where there are
   t.match(refusal({ values: { ...someValues, httpRoute: { otherBackends: [{ name: 'mics-canary' }] } } }), /otherBackends/)
 })
 
+t.test('a canary gets no new connections before it goes: a Gateway answers 500 for a Service that is not there', async t => {
+  const [own, other] = stableValues.httpRoute.otherBackends
+  t.equal(other, undefined)
+  const httpRoute = { ...stableValues.httpRoute, otherBackends: [{ ...own, weight: 0 }] }
+  t.strictSame(objectOf(render({ examples: ['production'], values: { httpRoute } }), 'HTTPRoute').spec.rules[0].backendRefs, [
+    { name: 'mics', port: 80, weight: 95 }, { name: 'mics-canary', port: 80, weight: 0 },
+  ])
+  const steps = guide.replace(/\s+/g, ' ')
+  const places = ['weight of `mics-canary` to 0', '`helm uninstall mics-canary', 'Take `otherBackends` and `otherReleases` out']
+    .map(text => steps.indexOf(text))
+  t.notOk(places.includes(-1))
+  t.strictSame(places, places.toSorted((a, b) => a - b))
+})
+
 t.test('with ingress-nginx the canary has an Ingress of its own for the same host and path', async t => {
   const { ingress }: any = valuesOf('canary-nginx.yaml')
   const objects = renderCanary('staging', { ingress })
