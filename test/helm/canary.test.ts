@@ -1,7 +1,9 @@
 import t from 'tap'
 import { parse } from 'yaml'
+import { kubernetesVersions } from '../../scripts/find-helm.js'
 import { objectOf, refusal, render, someValues, type KubernetesObject } from '../helpers/helm.js'
 import { readDocument } from '../helpers/markdown.js'
+import { KubernetesSchemas } from './kubernetes-schemas.js'
 
 const guide = readDocument('docs/ops/rolling-update.md')
 
@@ -43,6 +45,17 @@ const canary = renderCanary('production')
 function labelsOf (objects: KubernetesObject[], name: string): Record<string, string> {
   return objectOf(objects, 'Deployment', name).spec.template.metadata.labels
 }
+
+t.test('Kubernetes knows all that either release makes, with the Gateway API and with ingress-nginx', async t => {
+  const { ingress }: any = valuesOf('canary-nginx.yaml')
+  const all = [...stable, ...canary, ...renderStable('staging'), ...renderCanary('staging', { ingress })]
+  t.ok(all.some(({ kind }) => kind === 'HTTPRoute'))
+  t.ok(all.some(({ kind }) => kind === 'Ingress'))
+  for (const version of kubernetesVersions) {
+    const schemas = new KubernetesSchemas(version)
+    for (const object of all) t.strictSame(schemas.problemsOf(object), [], `${object.kind} ${object.metadata.name}`)
+  }
+})
 
 t.test('the canary has the environment and the tenants of the stable release, by Secrets of either kind', async t => {
   const podOf = (objects: KubernetesObject[], name: string): any => objectOf(objects, 'Deployment', name).spec.template.spec

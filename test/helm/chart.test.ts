@@ -70,6 +70,24 @@ for (const kubernetes of kubernetesVersions) {
   })
 }
 
+t.test('the schemas of custom resources find a field that does not exist, one that is missing and a wrong type', async t => {
+  const schemas = new KubernetesSchemas(kubernetesVersions[0])
+  const objects = render({ examples: ['production'] })
+  const spoil = (kind: string, change: (spec: any) => void): string => {
+    const object = structuredClone(objectOf(objects, kind))
+    change(object.spec)
+    return schemas.problemsOf(object).join('\n')
+  }
+  t.match(spoil('HTTPRoute', ({ rules }) => { rules[0].backendRefs[0].wieght = 1 }), '"wieght"')
+  t.match(spoil('HTTPRoute', ({ rules }) => { rules[0].backendRefs[0].weight = '1' }), '/spec/rules/0/backendRefs/0/weight: must be integer')
+  t.match(spoil('HTTPRoute', ({ rules }) => { delete rules[0].backendRefs[0].name }), '"missingProperty":"name"')
+  t.match(spoil('HTTPRoute', ({ rules }) => { rules[0].timeouts.request = 'never' }), '/spec/rules/0/timeouts/request: must match pattern')
+  t.match(spoil('ServiceMonitor', ({ endpoints }) => { endpoints[0].relabelling = [] }), '"relabelling"')
+  t.match(spoil('ServiceMonitor', ({ endpoints }) => { endpoints[0].port = 80 }), '/spec/endpoints/0/port: must be string')
+  t.match(spoil('PrometheusRule', ({ groups }) => { groups[0].rules[0].fro = '1m' }), '"fro"')
+  t.match(spoil('PrometheusRule', ({ groups }) => { delete groups[0].rules[0].expr }), '"missingProperty":"expr"')
+})
+
 t.test('no two objects have the same kind and name', async t => {
   const names = render({ values: everything }).map(({ kind, metadata }) => `${kind} ${metadata.name}`)
   t.strictSame(names, [...new Set(names)])

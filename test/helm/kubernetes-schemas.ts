@@ -1,12 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { findKubernetesSchemas } from '../../scripts/find-helm.js'
 import type { KubernetesObject } from '../helpers/helm.js'
+import { customResourceSchemas } from './custom-resources.js'
 
 /**
- * Kubernetes' own schemas of one of its versions, in their strict form: a field that it does not know is a problem. For
- * what is no part of Kubernetes there are schemas beside this file, which know just the fields that the chart uses.
+ * Kubernetes' own schemas of one of its versions, in their strict form, and those of custom resources: a field that
+ * they do not know is a problem.
  */
 export class KubernetesSchemas {
   // The same text means the same there: `format: int32` and the like say nothing that `type` does not.
@@ -18,6 +19,7 @@ export class KubernetesSchemas {
     if (folder === undefined) throw new Error('no schemas of Kubernetes found: run `node scripts/install-helm.js`')
     this.folder = join(folder, version)
     this.ajv.addSchema(JSON.parse(readFileSync(join(this.folder, '_definitions.json'), 'utf8')))
+    for (const [name, schema] of customResourceSchemas()) this.ajv.addSchema(schema, name)
   }
 
   /** Every problem of an object, one line each; none where it is good. */
@@ -37,8 +39,6 @@ export class KubernetesSchemas {
 
   /** Theirs have names such as `deployment-apps-v1.json`, `ingress-networking-v1.json` and `service-v1.json`. */
   private fileOf (apiVersion: string, kind: string): string {
-    const own = join(import.meta.dirname, 'schemas', `${kind.toLowerCase()}.json`)
-    if (existsSync(own)) return own
     return join(this.folder, `${[kind, ...apiVersion.replace(/\..*\//, '/').split('/')].join('-').toLowerCase()}.json`)
   }
 }
