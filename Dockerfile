@@ -28,6 +28,8 @@ WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# So that `mics` is a command in the image: docker exec gateway mics trace-message …
+RUN ln -s /app/dist/cli/mics.js /usr/local/bin/mics
 # npm leaves the Kafka client out where its binary cannot be downloaded. Better no image than one without events.
 RUN node -e "require('@confluentinc/kafka-javascript')"
 USER node

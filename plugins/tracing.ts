@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 /** Milliseconds for the last spans to be exported, when the process ends. */
-const CLOSE_MS = 2000
+const CLOSE_MS = 1000
 
 /** Records what happens to messages as OpenTelemetry spans, where the environment says so. */
 export default fp(async app => {

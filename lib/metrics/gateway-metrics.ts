@@ -20,7 +20,7 @@ export class GatewayMetrics {
   readonly tenantsFileReloads = new Counts<'applied' | 'refused'>('applied', 'refused')
   private readonly registered = new Map<string, Metric>()
   private readonly tenants = new Map<string, TenantMetrics>()
-  /** From a message's frame to its ack. */
+  /** From when a message is taken up to its ack. */
   readonly messageAckSeconds = new Histogram(MESSAGE_ACK_BUCKETS)
   private readonly hookCallSeconds = new Map<string, Histogram>()
   private readonly breakers = new Map<string, { tenantId: string, operation: string, state: number }>()
@@ -90,7 +90,7 @@ export class GatewayMetrics {
     this.perTenant('gauge', 'events_pending_bytes', 'Their bytes, as the limits count them', [],
       (m, emit) => emit({}, m.eventsPendingBytes))
 
-    this.nodeHistogram('message_ack_duration_seconds', "Time from a message's frame to its ack", this.messageAckSeconds)
+    this.nodeHistogram('message_ack_duration_seconds', 'Time from when a message is taken up to its ack', this.messageAckSeconds)
     this.register('histogram', 'hook_call_duration_seconds',
       'Time from asking for a hook call to its outcome, waiting for a slot included', ['operation'], emit => {
         for (const [operation, histogram] of this.hookCallSeconds) histogram.emit({ operation }, emit)

@@ -223,7 +223,7 @@ export class EventQueue implements MqPublisher {
       const outbox = this.outboxes.get(tenantId) as TenantOutbox
       outbox.metrics.eventsDropped.add('shutdown', outbox.events)
       this.log.ended(tenantId, outbox.events, age)
-      for (const { event: { span } } of outbox.takeWaiting()) endSpan(span, 'shutdown')
+      for (const { event: { span } } of outbox.unsettled()) endSpan(span, 'shutdown')
       outbox.abandon()
     }
     this.outboxes.clear()

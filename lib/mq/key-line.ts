@@ -22,6 +22,12 @@ export class KeyLine extends LinkedQueue<PendingEvent> {
     return this.onTheWay[0] ?? this.first
   }
 
+  /** All that is not settled, in order. */
+  * unsettled (): Generator<PendingEvent> {
+    yield * this.onTheWay
+    for (let event = this.first; event !== undefined; event = event.next) yield event
+  }
+
   /** Takes a batch out: the events at the front for which `goes` holds, at least one of which there must be. */
   takeBatch (maxEvents: number, goes: (event: PendingEvent) => boolean): readonly PendingEvent[] {
     const batch: PendingEvent[] = []

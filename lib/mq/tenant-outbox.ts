@@ -116,6 +116,11 @@ export class TenantOutbox {
     }
   }
 
+  /** All events that are not settled, those on their way too. */
+  * unsettled (): Generator<PendingEvent> {
+    for (const line of this.lines.values()) yield * line.unsettled()
+  }
+
   /** Ends the delays of both topics. */
   retryNow (): void {
     this.eventTopic.retryNow()

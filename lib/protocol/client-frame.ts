@@ -135,6 +135,7 @@ function emptyMessage (): Message {
     timestampMs: 0n,
     // Of one shape from the start: every message has them set.
     receivedAt: undefined,
+    span: undefined,
     trace: undefined,
     traceTicket: undefined,
   }

@@ -21,7 +21,7 @@ export interface Message {
   msgBody: Uint8Array
   /** Unix milliseconds; int64, so a bigint. */
   timestampMs: bigint
-  /** When it came from its client, in milliseconds of `performance.now()`. Never sent anywhere. */
+  /** When it was taken up from its client, in milliseconds of `performance.now()`. Never sent anywhere. */
   receivedAt?: number
   /** Where what becomes of it is noted, as long as that still has the ticket. Never sent anywhere. */
   trace?: TraceRecord

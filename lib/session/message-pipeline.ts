@@ -49,7 +49,7 @@ export class MessagePipeline {
     fanOut: FanOut
     events: Pick<GatewayEvents, 'message'>
     trace: Pick<MessageTrace, 'begin'>
-    /** Seconds from a message's frame to its ack. */
+    /** Seconds from when a message is taken up to its ack. */
     ackSeconds: Pick<Histogram, 'observe'>
     maxMessageBytes: number
     groupMembersMaxUsers: number

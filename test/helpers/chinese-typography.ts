@@ -6,7 +6,8 @@ const FULL_WIDTH = '，。；：、？！（）《》“”'
 const inText: Array<[RegExp, string]> = [
   [/\p{sc=Han}[\w`]|[\w`%]\p{sc=Han}/u, 'a space between Chinese and Latin letters, digits or code is missing'],
   [/\p{sc=Han}[.,;:?!()]|[,;:?!()]\p{sc=Han}/u, 'half-width punctuation in Chinese text'],
-  [new RegExp(`[${FULL_WIDTH}] | [${FULL_WIDTH}]`), 'a space beside full-width punctuation'],
+  // The space at the edge of a table's cell is not one that readers see.
+  [new RegExp(`[${FULL_WIDTH}] (?!\\|)|(?<!\\|) [${FULL_WIDTH}]`), 'a space beside full-width punctuation'],
 ]
 
 /** What to look for in a line as it is written. */

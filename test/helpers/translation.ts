@@ -106,7 +106,14 @@ function tableDifferences (originals: string[][], translations: string[][]): str
   if (counted.length > 0) return counted
   return originals.flatMap((original, i) => [
     ...countDifference(`cells of table row ${i + 1}`, original.length, translations[i].length),
-    ...itemDifferences(`first cell of table row ${i + 1}: code`, codeSpans(original[0]), codeSpans(translations[i][0])),
+    ...original.flatMap((cell, at) => {
+      const where = `cell ${at + 1} of table row ${i + 1}`
+      const translated = translations[i][at] ?? ''
+      return [
+        ...itemDifferences(`${where}: code`, codeSpans(cell), codeSpans(translated)),
+        ...itemDifferences(`${where}: number`, numbers(cell), numbers(translated)),
+      ]
+    }),
   ])
 }
 

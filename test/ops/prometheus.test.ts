@@ -19,7 +19,12 @@ interface Alerts {
 async function startWhole (t: Test): Promise<TestGateway> {
   const { url } = await withRedis(t)
   return await startGateway(t, {
-    REDIS_URL: url, CLUSTER_GRPC_TOKEN: 'token', NODE_PORT: '0', KAFKA_BROKERS: '127.0.0.1:1', KAFKA_FLUSH_SECONDS: '0',
+    REDIS_URL: url,
+    CLUSTER_GRPC_TOKEN: 'token',
+    NODE_PORT: '0',
+    KAFKA_BROKERS: '127.0.0.1:1',
+    KAFKA_FLUSH_SECONDS: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
   }, PATIENT)
 }
 

@@ -17,8 +17,13 @@ export class MicsProcess {
     this.ended = once(child, 'close').then(([code, signal]) => code ?? signal)
   }
 
+  /** From the sources. */
   static start (t: Test, args: string[], env: NodeJS.ProcessEnv = {}): MicsProcess {
-    const mics = new MicsProcess(spawnMics(args, { HOST: '127.0.0.1', PORT: '0', NODE_ID: 'node-1', ...env }))
+    return MicsProcess.of(t, spawnMics(args, { HOST: '127.0.0.1', PORT: '0', NODE_ID: 'node-1', ...env }))
+  }
+
+  static of (t: Test, child: ChildProcess): MicsProcess {
+    const mics = new MicsProcess(child)
     t.teardown(async () => {
       mics.child.kill('SIGKILL')
       await mics.ended

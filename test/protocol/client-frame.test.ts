@@ -30,7 +30,7 @@ function plain (decoded: Message | HeartbeatPing | null): unknown {
   if (decoded === null) return null
   if (decoded instanceof HeartbeatPing) return { ping: decoded.timestampMs }
   // When it came and what is noted of it is no part of what was sent.
-  const { receivedAt, trace, traceTicket, msgBody, ...fields } = decoded
+  const { receivedAt, span, trace, traceTicket, msgBody, ...fields } = decoded
   return { ...fields, msgBody: Buffer.from(msgBody).toString('latin1') }
 }
 

@@ -44,6 +44,17 @@ t.test('what becomes of an event is in its span', async t => {
   t.equal(headersOf(transport.stored[0]).traceparent, new NotedSpan([]).traceparent)
 })
 
+t.test('an event that is with Kafka when the process ends says so', async t => {
+  const { queue, transport, settle } = setup()
+  const ended: string[] = []
+  transport.verdict = () => 'hold'
+  queue.publish(event({ span: new NotedSpan(ended) }))
+  queue.publish(event({ span: new NotedSpan(ended) }))
+  await settle()
+  await queue.close(0)
+  t.strictSame(ended, ['shutdown', 'shutdown'])
+})
+
 t.test('an event that ends with the process says so', async t => {
   const { queue, transport, settle } = setup()
   const ended: string[] = []
