@@ -7,12 +7,14 @@ import { isPassing } from '../lib/chat-client/reconnecting.js'
 import { AckStatus, MessageType, type MessageAck } from '../lib/gen/mics/message/v1/message_pb.js'
 import { CloseCode } from '../lib/protocol/close-codes.js'
 import { clientLine } from './client-line.js'
+import { ClientProgress } from './client-progress.js'
 import { parseCount, stopSignal } from './events-source.js'
 import { CommandError, fail } from './failure.js'
+import { parseGatewayUrls } from './gateway-urls.js'
 import { LineOutput } from './line-output.js'
 
 interface ClientOptions {
-  url: string[]
+  url?: string[]
   tenant: string
   token?: string
   user?: string
@@ -41,17 +43,20 @@ const advice: Partial<Record<number, string>> = {
 }
 
 export function clientCommand (): Command {
-  return new Command('client')
+  const client = new Command('client')
+  return client
     .description('connect as a user, send messages, and print what comes as lines of JSON')
-    .option('--url <url,...>', `gateways, one after another each time it connects again (default: ${defaultUrl})`, parseUrls, [])
+    .option('--url <url,...>', `gateways, one after another each time it connects again (default: ${defaultUrl})`,
+      (text, earlier: string[] = []) => [...earlier, ...parseGatewayUrls(text, client)])
     .requiredOption('-t, --tenant <id>', 'the tenant')
-    .addOption(new Option('--token <token>', 'the token that its auth hook knows').env('MICS_TOKEN').conflicts('user'))
-    .option('--user <name>', 'a user of `mics dev` or `mics hook mock`, whose token is valid:<name>')
+    .addOption(new Option('--token <token>', 'the token that its auth hook knows (MICS_TOKEN)')
+      .conflicts('user').argParser(notEmpty('a token')))
+    .option('--user <name>', 'a user of `mics dev` or `mics hook mock`, whose token is valid:<name>', notEmpty('a name'))
     .option('--device <id>', 'the device (default: a new one each time)')
     .addOption(new Option('--to <user>', 'send to this user').conflicts('group'))
     .option('--group <id>', 'send to this group')
     .option('--text <text>', 'what to send; several may be given; without it, each line of stdin', append)
-    .option('--msg-id <id>', 'the msg_id of a single --text (default: a new one each time)')
+    .option('--msg-id <id>', 'the msg_id of a single --text (default: a new one each time)', notEmpty('an id'))
     .option('--retry <seconds>', 'send again for so long what failed for now, such as "tenant qps limited"', parseSeconds, 0)
     .option('--receive <number>', 'end when so many messages have come', parseCount)
     .option('--stay', 'go on printing when all is sent, until Ctrl-C')
@@ -63,9 +68,10 @@ msg_id. Messages go out one after another, each when the one before it is acked.
 with "repeat":true, and --receive does not count it.
 
 Without --to, --group and --receive it prints what comes until Ctrl-C. Others see the arguments of a command: give real
-tokens in MICS_TOKEN.
+tokens in MICS_TOKEN. Where --token or --user is given, MICS_TOKEN is not used.
 
-Exit codes: 0 where all was sent and received, 1 where a message FAILED, the connection ended for good, or time was up.
+Exit codes: 0 where all that was given is acked as SENT and all of --receive has come, also if Ctrl-C ended it; 1 where
+not, and where the connection ended for good or time was up.
 
 Examples:
   $ mics client --tenant demo --user bob
@@ -74,40 +80,48 @@ Examples:
   $ seq 100 | mics client --tenant demo --user alice --group team --retry 30
   $ MICS_TOKEN=… mics client --url wss://im.example --tenant acme --receive 1 --timeout 60 | jq -r .msg_body_text`)
     .action(async (options: ClientOptions, command: Command) => {
+      const token = tokenOf(options, process.env) ??
+        command.error("error: give a token with --token or MICS_TOKEN, or a demo's --user")
       checkOptions(options, command)
       try {
-        process.exitCode = await runClient(options)
+        process.exitCode = await runClient(options, token)
       } catch (error) {
         fail(error)
       }
     })
 }
 
-function checkOptions ({ token, user, to, group, text = [], msgId }: ClientOptions, command: Command): void {
+function checkOptions ({ to, group, text = [], msgId }: ClientOptions, command: Command): void {
   const sends = to !== undefined || group !== undefined
-  if (token === undefined && user === undefined) command.error("error: give a token with --token or MICS_TOKEN, or a demo's --user")
   if (!sends && text.length > 0) command.error('error: --text needs --to or --group')
   if (msgId !== undefined && text.length !== 1) command.error('error: --msg-id is for one --text')
 }
 
+/** What is given goes before the environment; a variable that is empty counts as not set. */
+function tokenOf ({ token, user }: ClientOptions, { MICS_TOKEN }: NodeJS.ProcessEnv): string | undefined {
+  if (user !== undefined) return `valid:${user}`
+  return token ?? (MICS_TOKEN === '' ? undefined : MICS_TOKEN)
+}
+
 /** Resolves with the exit code. */
-async function runClient (options: ClientOptions): Promise<number> {
-  const { tenant, token = `valid:${options.user}`, device, receive = 0, timeout, heartbeat } = options
+async function runClient (options: ClientOptions, token: string): Promise<number> {
+  const { url = [defaultUrl], tenant, device, text = [], receive = 0, timeout, heartbeat } = options
   const output = new LineOutput(process.stdout)
   const stop = AbortSignal.any([stopSignal(), output.closed])
   const over = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000)
-  const received = new Countdown(receive)
-  let [isFailed, isSending] = [false, true]
+  const progress = new ClientProgress(receive)
+  progress.given(text.length)
 
   function onEvent (event: ClientEvent): void {
     output.write(clientLine(event)).catch(fail)
-    if (event.type === 'message' && !event.isRepeat) received.count()
+    // What nobody has read does not count.
+    if (event.type === 'message' && !event.isRepeat && !output.closed.aborted) progress.received()
   }
 
   // Loaded here, so that help need not wait for it.
   const { ChatClient } = await import('../lib/chat-client/chat-client.js')
   const client = new ChatClient({
-    urls: options.url.length === 0 ? [defaultUrl] : options.url,
+    urls: url,
     tenantId: tenant,
     token,
     deviceId: device ?? `cli-${randomBytes(4).toString('hex')}`,
@@ -115,20 +129,19 @@ async function runClient (options: ClientOptions): Promise<number> {
     onEvent,
   })
   const work = async (): Promise<void> => {
-    for await (const message of messagesOf(options)) {
+    for await (const message of messagesOf(options, progress)) {
       const ack = await sendPatiently(client, message, options.retry)
-      isFailed ||= ack.status !== AckStatus.SENT
+      if (ack.status === AckStatus.SENT) progress.sent()
     }
-    isSending = false
-    if (receive > 0) await received.done
+    if (receive > 0) await progress.allReceived
     else if (options.stay || (options.to ?? options.group) === undefined) await client.ended
   }
   try {
     const end = await Promise.race([
       work().then(() => undefined),
       client.ended,
-      aborted(stop).then(() => { isFailed ||= isSending }),
-      aborted(over).then(() => new CommandError('MICS_TIME_IS_UP', whatWasMissing(options, received))),
+      aborted(stop),
+      aborted(over).then(() => new CommandError('MICS_TIME_IS_UP', whatWasMissing(options, progress))),
     ])
     if (end instanceof ConnectionEndedError) throw new CommandError(end.code, explained(end))
     if (end instanceof Error) throw end
@@ -138,15 +151,18 @@ async function runClient (options: ClientOptions): Promise<number> {
     // One that stays open must not hold the process.
     if (readsStdin(options)) process.stdin.destroy()
   }
-  return isFailed ? 1 : 0
+  return progress.isComplete ? 0 : 1
 }
 
-async function * messagesOf ({ to, group, text, msgId }: ClientOptions): AsyncGenerator<OutgoingMessage> {
+async function * messagesOf (
+  { to, group, text, msgId }: ClientOptions, progress: ClientProgress
+): AsyncGenerator<OutgoingMessage> {
   if (to === undefined && group === undefined) return
   const destination = group === undefined
     ? { msgType: MessageType.SINGLE_CHAT, toUserId: to }
     : { msgType: MessageType.GROUP_CHAT, groupId: group }
-  for await (const line of text ?? createInterface(process.stdin)) {
+  // A line is given as soon as it is read, though others may still be before it.
+  for await (const line of text ?? createInterface(process.stdin).on('line', () => progress.given())) {
     yield { ...destination, msgId: msgId ?? randomUUID(), msgBody: Buffer.from(line), timestampMs: BigInt(Date.now()) }
   }
 }
@@ -166,20 +182,6 @@ async function sendPatiently (client: ChatClient, message: OutgoingMessage, seco
   }
 }
 
-/** Counts what is awaited. */
-class Countdown {
-  readonly done: Promise<void>
-  #end!: () => void
-
-  constructor (public left: number) {
-    this.done = new Promise(resolve => { this.#end = resolve })
-  }
-
-  count (): void {
-    if (--this.left <= 0) this.#end()
-  }
-}
-
 /** Never, where there is no signal. */
 async function aborted (signal?: AbortSignal): Promise<undefined> {
   await new Promise<void>(resolve => {
@@ -188,9 +190,9 @@ async function aborted (signal?: AbortSignal): Promise<undefined> {
   })
 }
 
-function whatWasMissing ({ timeout, receive = 0 }: ClientOptions, { left }: Countdown): string {
+function whatWasMissing ({ timeout, receive }: ClientOptions, { missing }: ClientProgress): string {
   const seconds = `${timeout} s are over`
-  return left > 0 && receive > 0 ? `${seconds}, and ${left} of ${receive} messages have not come` : seconds
+  return missing > 0 ? `${seconds}, and ${missing} of ${receive} messages have not come` : seconds
 }
 
 function explained ({ message, closeCode }: ConnectionEndedError): string {
@@ -202,17 +204,12 @@ function append (text: string, earlier: string[] = []): string[] {
   return [...earlier, text]
 }
 
-function parseUrls (text: string, earlier: string[] = []): string[] {
-  return [...earlier, ...text.split(',').map(one => one.trim()).map(parseUrl)]
-}
-
-/** The scheme of WebSockets, and nothing after host and path. */
-function parseUrl (text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
-    throw new InvalidArgumentError('It takes URLs such as ws://localhost:8080 or wss://im.example, without /ws.')
+/** A parser that takes any text but none: `--token "$UNSET"` is a mistake, and no wish for another token. */
+function notEmpty (what: string): (text: string) => string {
+  return text => {
+    if (text === '') throw new InvalidArgumentError(`It takes ${what}.`)
+    return text
   }
-  return url.href.replace(/^http/, 'ws').replace(/\/(ws\/?)?$/, '')
 }
 
 function parseSeconds (text: string): number {

@@ -1,9 +1,10 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { WebSocket } from 'ws'
 import {
-  ClientFrameSchema, ServerFrameSchema,
+  AckStatus, ClientFrameSchema, MessageAckSchema, ServerFrameSchema,
   type ConnectAck, type MessageAck, type MessageRequest, type MessageRequestSchema, type ServerError, type ServerFrame,
 } from '../gen/mics/message/v1/message_pb.js'
+import { FrameError } from '../protocol/server-errors.js'
 import { isFinal, reconnectDelayMs } from './reconnecting.js'
 import { SeenKeys } from './seen-keys.js'
 
@@ -15,6 +16,9 @@ const CLOSE_MS = 2000
 
 /** Heartbeats without a single frame from the gateway after which the connection counts as dead. */
 const SILENT_HEARTBEATS = 3
+
+/** Codes of errors that a gateway answers a frame with instead of an ack. Heartbeats meet none of them. */
+const frameErrors = new Set<number>(Object.values(FrameError))
 
 /** Messages received that repeats are recognized by. */
 const SEEN_MESSAGES = 10_000
@@ -37,12 +41,13 @@ export type ClientEvent =
   | { type: 'connected', url: string, connectAck: ConnectAck }
   /** `isRepeat`: this client has had it before, as it may happen when a connection or a node ends. */
   | { type: 'message', message: MessageRequest, isRepeat: boolean }
+  /** Made by the client after an `error` about a message's frame: FAILED, with the error's message for a reason. */
   | { type: 'ack', ack: MessageAck }
   | { type: 'error', error: ServerError }
   /** `retryMs`: milliseconds until it connects again; undefined: it does not. */
   | { type: 'closed', code: number, reason: string, retryMs?: number }
 
-/** A message to send; `msgId` is what repeats are recognized by, so it is not the gateway's to choose. */
+/** A message to send; `msgId` is what repeats are recognized by, so it is not the gateway's to choose: not empty. */
 export type OutgoingMessage = MessageInitShape<typeof MessageRequestSchema> & { msgId: string }
 
 /** The connection ended, and connecting again would not help. */
@@ -55,7 +60,7 @@ export class ConnectionEndedError extends Error {
   }
 }
 
-interface Pending {
+interface Waiting {
   message: OutgoingMessage
   resolve: (ack: MessageAck) => void
   reject: (error: ConnectionEndedError) => void
@@ -64,13 +69,17 @@ interface Pending {
 /**
  * One device of one user, as docs/protocol.md asks of clients: it sends heartbeats, connects again where that helps,
  * sends what has no ack again under the same `msg_id`, and recognizes repeats. It connects when it is made.
+ *
+ * Messages go out one after another, each when the one before it is answered. That keeps them in order when they are
+ * sent again, and tells which one an error is about: errors name none.
  */
 export class ChatClient {
   /** Resolves when the connection has ended for good: with an error, or with nothing after `close`. */
   readonly ended: Promise<ConnectionEndedError | undefined>
   readonly #options: ChatClientOptions
   readonly #random: () => number
-  readonly #pending = new Map<string, Pending>()
+  /** Not answered yet; of these only the first is on its way. */
+  readonly #waiting: Waiting[] = []
   readonly #seen = new SeenKeys(SEEN_MESSAGES)
   #ws!: WebSocket
   #attempts = 0
@@ -89,15 +98,15 @@ export class ChatClient {
   }
 
   /**
-   * Sends it now, or when connected, and again until it is acked. Whether that says SENT or FAILED is for the caller.
-   * Bounded by the caller, too: what is not acked yet is kept.
+   * Sends it in its turn, and again until it is answered. Whether that says SENT or FAILED is for the caller. So is how
+   * many there are: what is not answered yet is kept.
    * @throws {ConnectionEndedError} where the connection ended for good before that.
    */
   async send (message: OutgoingMessage): Promise<MessageAck> {
     if (this.#error !== undefined) throw this.#error
     return await new Promise((resolve, reject) => {
-      this.#pending.set(message.msgId, { message, resolve, reject })
-      if (this.#isConnected) this.#sendMessage(message)
+      this.#waiting.push({ message, resolve, reject })
+      if (this.#waiting.length === 1) this.#sendFirst()
     })
   }
 
@@ -155,7 +164,7 @@ export class ChatClient {
         this.#failures = 0
         this.#isConnected = true
         onEvent({ type: 'connected', url, connectAck: payload.value })
-        for (const { message } of this.#pending.values()) this.#sendMessage(message)
+        this.#sendFirst()
         break
       case 'delivery': {
         const { message } = payload.value
@@ -164,18 +173,28 @@ export class ChatClient {
         onEvent({ type: 'message', message, isRepeat: !isNew })
         break
       }
-      case 'ack': {
-        const ack = payload.value
-        const pending = this.#pending.get(ack.msgId)
-        this.#pending.delete(ack.msgId)
-        onEvent({ type: 'ack', ack })
-        pending?.resolve(ack)
+      case 'ack':
+        this.#answered(payload.value)
+        break
+      case 'error': {
+        const { code, message } = payload.value
+        onEvent({ type: 'error', error: payload.value })
+        const msgId = this.#waiting[0]?.message.msgId
+        // Sent again, it would meet the same.
+        if (msgId !== undefined && frameErrors.has(code)) {
+          this.#answered(create(MessageAckSchema, { msgId, status: AckStatus.FAILED, reason: message }))
+        }
         break
       }
-      case 'error':
-        onEvent({ type: 'error', error: payload.value })
-        break
     }
+  }
+
+  #answered (ack: MessageAck): void {
+    const first = this.#waiting[0]?.message.msgId === ack.msgId ? this.#waiting.shift() : undefined
+    this.#options.onEvent({ type: 'ack', ack })
+    if (first === undefined) return
+    first.resolve(ack)
+    this.#sendFirst()
   }
 
   #closed (code: number, reason: string): void {
@@ -195,13 +214,13 @@ export class ChatClient {
   #finish (error: ConnectionEndedError): void {
     clearTimeout(this.#retryTimer)
     this.#error = error
-    for (const { reject } of this.#pending.values()) reject(error)
-    this.#pending.clear()
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
     this.#end(this.#isClosing ? undefined : error)
   }
 
-  #sendMessage (message: OutgoingMessage): void {
-    this.#sendFrame({ payload: { case: 'message', value: message } })
+  #sendFirst (): void {
+    const first = this.#waiting[0]
+    if (first !== undefined && this.#isConnected) this.#sendFrame({ payload: { case: 'message', value: first.message } })
   }
 
   #sendHeartbeat (): void {

@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/p
 import t, { type Test } from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { ChatClient, type ChatClientOptions, type ClientEvent } from '../../lib/chat-client/chat-client.js'
-import { ClientFrameSchema, ServerFrameSchema, type MessageRequest } from '../../lib/gen/mics/message/v1/message_pb.js'
+import { AckStatus, ClientFrameSchema, ServerFrameSchema, type MessageRequest } from '../../lib/gen/mics/message/v1/message_pb.js'
 
 /** One connection, as a gateway has it that does what a test says. */
 class Accepted {
@@ -87,17 +87,55 @@ t.test('it says who it is, and keeps the token out of the URL', async t => {
   t.equal(socket.protocol, 'mics.v1')
 })
 
-t.test('what is sent before the connect_ack goes out after it, in order', async t => {
+t.test('what is sent before the connect_ack goes out after it, in order, each when the one before it is acked', async t => {
   const gateway = await FakeGateway.start(t)
   const { client } = connect(t, [gateway.url])
   const acks = ['m1', 'm2'].map(async msgId => await client.send({ ...hello, msgId }))
   const connection = await gateway.next()
   connection.letIn()
-  await connection.until(() => connection.messages.length === 2)
-  t.strictSame(connection.messages.map(({ msgId }) => msgId), ['m1', 'm2'])
+  await connection.until(() => connection.messages.length > 0)
+  t.strictSame(connection.messages.map(({ msgId }) => msgId), ['m1'])
   connection.ack('m1')
+  await connection.until(() => connection.messages.length > 1)
   connection.ack('m2')
   t.strictSame((await Promise.all(acks)).map(({ msgId }) => msgId), ['m1', 'm2'])
+  t.strictSame(connection.messages.map(({ msgId }) => msgId), ['m1', 'm2'])
+})
+
+for (const code of [4400, 4401]) {
+  t.test(`a message whose frame is answered with ${code} has failed: the next goes out, and it is never sent again`, async t => {
+    const gateway = await FakeGateway.start(t)
+    const { client, events } = connect(t, [gateway.url])
+    const [first, second] = ['m1', 'm2'].map(async msgId => await client.send({ ...hello, msgId }))
+    const one = await gateway.next()
+    one.letIn()
+    await one.until(() => one.messages.length > 0)
+    one.send({ case: 'error', value: { code, message: 'not such a frame' } })
+    t.match(await first, { msgId: 'm1', status: AckStatus.FAILED, reason: 'not such a frame' })
+    await one.until(() => one.messages.length > 1)
+    one.socket.close(4200)
+
+    const two = await gateway.next()
+    two.letIn()
+    await two.until(() => two.messages.length > 0)
+    two.ack('m2')
+    t.match(await second, { msgId: 'm2', status: AckStatus.SENT })
+    t.strictSame([...one.messages, ...two.messages].map(({ msgId }) => msgId), ['m1', 'm2', 'm2'])
+    t.strictSame(events.map(({ type }) => type), ['connected', 'error', 'ack', 'closed', 'connected', 'ack'])
+  })
+}
+
+t.test('an error that is about no frame leaves the message waiting for its ack', async t => {
+  const gateway = await FakeGateway.start(t)
+  const { client, events } = connect(t, [gateway.url])
+  const sending = client.send(hello)
+  const connection = await gateway.next()
+  connection.letIn()
+  await connection.until(() => connection.messages.length > 0)
+  connection.send({ case: 'error', value: { code: 4499, message: 'of a later version' } })
+  connection.ack('m1')
+  t.match(await sending, { status: AckStatus.SENT })
+  t.strictSame(events.map(({ type }) => type), ['connected', 'error', 'ack'])
 })
 
 t.test('after a drain it goes to the next gateway and sends again what had no ack, and nothing else', async t => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { body, MessageType, text } from '../helpers/client.js'
 import { SECRET, type TestGateway } from '../helpers/gateway.js'
@@ -19,13 +20,21 @@ function linesOf (stdout: string): Line[] {
   return stdout.split('\n').filter(line => line !== '').map(line => JSON.parse(line))
 }
 
-/** The same with something on its stdin. */
-async function typed (t: Test, { url }: TestGateway, args: string[], input: string): Promise<number | null> {
+/** One that runs, as a user of t1, until a test or the client itself ends it. */
+function startClient (t: Test, { url }: TestGateway, args: string[]) {
   const child = spawnMics(['client', '--url', url, '--tenant', 't1', ...args])
   t.teardown(() => child.kill('SIGKILL'))
-  child.stdout.resume()
-  child.stdin.end(input)
-  return await new Promise(resolve => child.once('close', resolve))
+  const exitCode = new Promise<number | null>(resolve => child.once('close', resolve))
+  let stdout = ''
+  let wake = (): void => {}
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+    wake()
+  })
+  async function printed (text: string): Promise<void> {
+    while (!stdout.includes(text)) await new Promise<void>(resolve => { wake = resolve })
+  }
+  return { child, exitCode, printed, lines: () => linesOf(stdout) }
 }
 
 t.test('it sends, prints the ack, and ends', async t => {
@@ -65,7 +74,9 @@ t.test('it prints so many messages, and ends', async t => {
 t.test('each line of stdin is a message, in order', async t => {
   const gateway = await startPatientGateway(t)
   const bob = await gateway.connect('bob')
-  t.equal(await typed(t, gateway, ['--user', 'alice', '--to', 'bob'], 'one\ntwo\nthree'), 0)
+  const { child, exitCode } = startClient(t, gateway, ['--user', 'alice', '--to', 'bob'])
+  child.stdin.end('one\ntwo\nthree')
+  t.equal(await exitCode, 0)
   t.strictSame((await bob.waitMessages(3)).map(text), ['one', 'two', 'three'])
 })
 
@@ -110,22 +121,97 @@ t.test('when time is up it says what has not come', async t => {
     { exitCode: 1, stderr: '0.5 s are over\n', stdout: /ECONNREFUSED/ })
 })
 
-t.test('a signal ends one that listens, with exit code 0', async t => {
+t.test('a message whose frame is too large has FAILED, and the next goes out', async t => {
+  const gateway = await startPatientGateway(t, { MAX_MESSAGE_BYTES: '1024' })
+  const bob = await gateway.connect('bob')
+  const { lines, exitCode } = await client(gateway,
+    ['--user', 'alice', '--to', 'bob', '--text', 'x'.repeat(70_000), '--text', 'short', '--retry', '60'])
+  t.match(lines, [
+    { type: 'connected' },
+    { type: 'error', code: 4401 },
+    { type: 'ack', msg_id: /./, status: 'FAILED', reason: /too large: at most 66560 bytes/ },
+    { type: 'ack', status: 'SENT' },
+    { type: 'closed', code: 1000 },
+  ])
+  t.strictSame((await bob.waitMessages(1)).map(text), ['short'])
+  t.equal(exitCode, 1)
+})
+
+t.test('a signal ends one that has sent all and listens, with exit code 0', async t => {
   const gateway = await startPatientGateway(t)
   const bob = await gateway.connect('bob')
-  const child = spawnMics(['client', '--url', `${gateway.url}/ws`, '--tenant', 't1', '--user', 'alice', '--to', 'bob', '--text', 'a', '--stay'])
-  t.teardown(() => child.kill('SIGKILL'))
-  const ended = new Promise(resolve => child.once('close', resolve))
-  let stdout = ''
-  await bob.waitMessages(1)
+  const { child, exitCode, printed, lines } = startClient(t, gateway, ['--user', 'alice', '--to', 'bob', '--text', 'a', '--stay'])
+  await printed('"status":"SENT"')
   bob.send({ toUserId: 'alice', msgBody: body('b') })
-  await new Promise<void>(resolve => child.stdout.on('data', chunk => {
-    stdout += chunk
-    if (stdout.includes('"msg_body_text":"b"')) resolve()
-  }))
+  await printed('"msg_body_text":"b"')
   child.kill('SIGTERM')
-  t.equal(await ended, 0)
-  t.match(linesOf(stdout).at(-1), { type: 'closed', code: 1000 })
+  t.equal(await exitCode, 0)
+  t.match(lines().at(-1), { type: 'closed', code: 1000 })
+})
+
+t.test('Ctrl-C after the last typed line is acked is exit code 0', async t => {
+  const gateway = await startPatientGateway(t)
+  const { child, exitCode, printed } = startClient(t, gateway, ['--user', 'alice', '--to', 'bob'])
+  child.stdin.write('one\n')
+  await printed('"status":"SENT"')
+  child.kill('SIGINT')
+  t.equal(await exitCode, 0)
+})
+
+t.test('Ctrl-C while a typed line has no ack, or where one FAILED, is exit code 1', async t => {
+  const gateway = await startPatientGateway(t)
+  const asked = new Promise<void>(resolve => gateway.hooks.raw.set('check-message', () => resolve()))
+  const waiting = startClient(t, gateway, ['--user', 'alice', '--to', 'bob'])
+  waiting.child.stdin.write('one\n')
+  await asked
+  waiting.child.kill('SIGINT')
+  t.equal(await waiting.exitCode, 1)
+
+  gateway.hooks.raw.delete('check-message')
+  gateway.hooks.check = () => ({ allow: false, reason: 'not today' })
+  const refused = startClient(t, gateway, ['--user', 'alice', '--to', 'bob'])
+  refused.child.stdin.write('one\n')
+  await refused.printed('"status":"FAILED"')
+  refused.child.kill('SIGINT')
+  t.equal(await refused.exitCode, 1)
+})
+
+t.test('ended before all has come it is exit code 1, by a signal or because nobody reads any more', async t => {
+  const gateway = await startPatientGateway(t)
+  const bob = await gateway.connect('bob')
+  const stopped = startClient(t, gateway, ['--user', 'alice', '--receive', '2'])
+  await stopped.printed('"type":"connected"')
+  stopped.child.kill('SIGTERM')
+  t.equal(await stopped.exitCode, 1)
+
+  for (const [args, expected] of [[['--receive', '2'], 1], [[], 0]] as const) {
+    const unread = startClient(t, gateway, ['--user', 'carol', ...args])
+    await unread.printed('"type":"connected"')
+    unread.child.stdout.destroy()
+    await once(unread.child.stdout, 'close')
+    bob.send({ toUserId: 'carol', msgBody: body('a') })
+    t.equal(await unread.exitCode, expected, args.join(' '))
+  }
+})
+
+t.test('a token or a user that is given goes before MICS_TOKEN', async t => {
+  const gateway = await startPatientGateway(t)
+  for (const who of [['--user', 'bob'], ['--token', 'valid:bob']]) {
+    const { lines, exitCode } = await client(gateway, [...who, '--to', 'carol', '--text', 'a'], { MICS_TOKEN: 'valid:alice' })
+    t.match(lines[0], { type: 'connected', user_id: 'bob' }, who.join(' '))
+    t.equal(exitCode, 0)
+  }
+  t.match(await client(gateway, ['--user', 'bob', '--to', 'carol', '--text', 'a'], { MICS_TOKEN: '' }), { exitCode: 0 })
+  t.match(await client(gateway, [], { MICS_TOKEN: '' }), { exitCode: 1, stderr: /give a token with --token or MICS_TOKEN/ })
+})
+
+t.test('a password in a URL is refused, and not printed', async t => {
+  for (const url of ['ws://user:hunter2@localhost', 'ws://hunter2@localhost', 'ws://localhost,wss://u:hun,hunter2@im.example', 'http:u:hunter2@[']) {
+    const { stdout, stderr, exitCode } = await mics(['client', '--tenant', 't1', '--user', 'a', '--url', url])
+    t.match(stderr, /--url takes no user name and no password; give the token of a user with --token or MICS_TOKEN/, url)
+    t.notMatch(stdout + stderr, 'hunter2')
+    t.equal(exitCode, 1)
+  }
 })
 
 t.test('what cannot be meant is refused before it connects', async t => {
@@ -136,6 +222,9 @@ t.test('what cannot be meant is refused before it connects', async t => {
     [[...who, '--user', 'a', '--to', 'b', '--group', 'g'], /cannot be used with option '--group/],
     [[...who, '--user', 'a', '--text', 'b'], /--text needs --to or --group/],
     [[...who, '--user', 'a', '--to', 'b', '--msg-id', '1'], /--msg-id is for one --text/],
+    [[...who, '--user', ''], /It takes a name/],
+    [[...who, '--token', ''], /It takes a token/],
+    [[...who, '--user', 'a', '--to', 'b', '--text', 'c', '--msg-id', ''], /It takes an id/],
     [[...who, '--user', 'a', '--url', 'localhost'], /It takes URLs such as/],
     [[...who, '--user', 'a', '--url', 'ftp://localhost'], /It takes URLs such as/],
     [[...who, '--user', 'a', '--timeout', '0'], /It takes a number of seconds/],
