@@ -46,18 +46,15 @@ t.test('each tab starts on another node, and what people write crosses between t
   await choose(bob, 'node-2')
   await choose(carol, 'node-3')
 
-  await alice.write('from one to two')
-  await alice.ack('from one to two', '✓ sent')
+  await alice.writeUntilSent('from one to two')
   t.equal(await via(alice, 'from one to two'), 'via node-1')
   t.equal(await via(bob, 'from one to two'), 'via node-2')
-  await bob.write('from two to one')
-  await bob.ack('from two to one', '✓ sent')
+  await bob.writeUntilSent('from two to one')
   t.equal(await via(alice, 'from two to one'), 'via node-1')
   t.match(await alice.page.getByTestId('frame-log').textContent(), /delivery\d+ Bnode-1/)
 
   for (const person of [alice, bob, carol]) await person.open('team')
-  await carol.write('from three to all')
-  await carol.ack('from three to all', '✓ sent')
+  await carol.writeUntilSent('from three to all')
   t.equal(await via(alice, 'from three to all'), 'via node-1')
   t.equal(await via(bob, 'from three to all'), 'via node-2')
   for (const person of [alice, bob, carol]) {

@@ -61,6 +61,18 @@ export class Person {
     await row.locator('.ack').filter({ hasText: exactly(expected) }).waitFor()
   }
 
+  /** Writes, and tries again what failed: on a busy machine a hook may not answer within its 150 ms. */
+  async writeUntilSent (text: string): Promise<void> {
+    const row = await this.write(text)
+    const failed = row.getByRole('button', { name: 'try again' })
+    const sent = row.locator('.ack').filter({ hasText: exactly('✓ sent') })
+    for (;;) {
+      await failed.or(sent).first().waitFor()
+      if (await sent.isVisible()) return
+      await failed.click()
+    }
+  }
+
   async shows (name: string): Promise<void> {
     await this.page.screenshot({ path: join(screenshots, `${name}.png`) })
   }
