@@ -33,7 +33,7 @@ function pathsOf (values: object, prefix = ''): string[] {
 }
 
 /** In the acceptance playbook, whose commands are run: its own variable, a code of Kafka's, and a mistyped one. */
-const others = new Set(['FIRST_PORT', 'UNKNOWN_TOPIC', 'REDIS_GRACE_SECOND'])
+const others = new Set(['FIRST_PORT', 'UNKNOWN_TOPIC', 'REDIS_GRACE_SECOND', 'REDIS_SERVER_PATH', 'JAVA_PATH'])
 
 const values: object = parse(readDocument('helm/mics/values.yaml'))
 const paths = new Set(pathsOf(values))

@@ -8,7 +8,9 @@ const [first, last] = ['Start', 'End']
 
 /** The other chapters of the page, in parts that take a test of their own each. */
 export const acceptanceParts = {
-  chats: ['Chat', 'Tenants', 'Looking inside'],
+  chats: ['Chat', 'Tenants'],
+  limits: ['Limits', 'Looking inside'],
+  secrets: ['Secrets that change'],
   failures: ['Hooks that fail', 'Nodes that stop', 'Redis that stops'],
   events: ['Events'],
 }

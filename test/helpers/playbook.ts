@@ -93,11 +93,12 @@ class Bash {
   private output = ''
 
   constructor (cwd: string, private readonly folder: string, firstPort: number) {
-    const { PATH, HOME } = process.env
+    const { PATH, HOME, REDIS_SERVER_PATH, JAVA_PATH, KAFKA_LIBS_DIR, XDG_CACHE_HOME } = process.env
+    const found = { PATH, HOME, REDIS_SERVER_PATH, JAVA_PATH, KAFKA_LIBS_DIR, XDG_CACHE_HOME }
     this.child = spawn('bash', ['--noprofile', '--norc'], {
       cwd,
       detached: true,
-      env: { PATH, HOME, TMPDIR: folder, FIRST_PORT: String(firstPort) },
+      env: { ...found, TMPDIR: folder, FIRST_PORT: String(firstPort) },
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     putOnLeash(this.child, folder, { group: true })

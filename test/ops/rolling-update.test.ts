@@ -8,6 +8,7 @@ import { withNginx } from '../helpers/nginx-server.js'
 import { withRedis } from '../helpers/redis-server.js'
 import { connectPatiently } from '../process/mics-process.js'
 import { Kubelet } from './kubelet.js'
+import { PATIENT_NODES } from './patient-nodes.js'
 
 /** Times of the chart are divided by this. */
 const SCALE = 10
@@ -25,10 +26,7 @@ t.test('three gateways behind nginx are replaced one after another under load: n
     env: {
       DRAIN_DELAY_SECONDS: String(config.DRAIN_DELAY_SECONDS / SCALE),
       DRAIN_TIMEOUT_SECONDS: String(config.DRAIN_TIMEOUT_SECONDS / SCALE),
-      // On a busy machine that is no failure, of which docs/cluster.md has that messages may come late or twice.
-      PEER_TIMEOUT_MS: '20000',
-      REDIS_TIMEOUT_MS: '10000',
-      NODE_LEASE_SECONDS: '20',
+      ...PATIENT_NODES,
     },
   })
   const former = [...cluster.nodes]
