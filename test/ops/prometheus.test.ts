@@ -15,11 +15,16 @@ interface Alerts {
   alerts: Array<{ labels: Record<string, string>, annotations: Record<string, string>, state: string }>
 }
 
-/** All that there is to count: with Redis, and with a Kafka that never answers. */
+/** All that there is to count: with Redis, and with a Kafka and a collector of traces that never answer. */
 async function startWhole (t: Test): Promise<TestGateway> {
   const { url } = await withRedis(t)
   return await startGateway(t, {
-    REDIS_URL: url, CLUSTER_GRPC_TOKEN: 'token', NODE_PORT: '0', KAFKA_BROKERS: '127.0.0.1:1', KAFKA_FLUSH_SECONDS: '0',
+    REDIS_URL: url,
+    CLUSTER_GRPC_TOKEN: 'token',
+    NODE_PORT: '0',
+    KAFKA_BROKERS: '127.0.0.1:1',
+    KAFKA_FLUSH_SECONDS: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
   }, PATIENT)
 }
 
