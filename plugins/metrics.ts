@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import fastifyMetrics from 'fastify-metrics'
 import { Registry } from 'prom-client'
 import { GatewayMetrics } from '../lib/metrics/gateway-metrics.js'
+import { heapLimit, memoryLimit } from '../lib/metrics/memory-limits.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,6 +26,12 @@ export default fp(async app => {
       overrides: { histogram: { registers: [registry] }, summary: { registers: [] } },
     },
   })
+  gatewayMetrics.nodeGauge('heap_limit_bytes', 'Heap that the process may use', [], emit => emit({}, heapLimit()))
+  gatewayMetrics.nodeGauge('memory_limit_bytes', 'Memory that the container may use; no sample where there is no limit', [],
+    emit => {
+      const limit = memoryLimit()
+      if (limit !== undefined) emit({}, limit)
+    })
   app.decorate('gatewayMetrics', gatewayMetrics)
   app.addHook('onClose', async () => gatewayMetrics.close())
   app.get('/metrics', async (_request, reply) => {

@@ -144,5 +144,8 @@ export class OfflineIndex {
   private failed (report: Report): void {
     this.failures++
     report.isDirty = true
+    // Messages that did not move have come back to the buffer, which looks like news: that would try again at once, and
+    // again, for as long as the other node is out of reach.
+    this.due.delete(report)
   }
 }

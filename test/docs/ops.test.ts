@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { environmentVariables } from '../../lib/config/environment.js'
 import { EventType } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { alertGroups } from '../helpers/alert-rules.js'
+import { helm } from '../helpers/helm.js'
 import { codeIn, readDocument, root, tableRows, withoutCode } from '../helpers/markdown.js'
 import { promtool } from '../helpers/prometheus-server.js'
 import { mics } from '../cli/run.js'
@@ -34,6 +35,12 @@ function pathsOf (values: object, prefix = ''): string[] {
 
 /** In the acceptance playbook, whose commands are run: its own variable, a code of Kafka's, and a mistyped one. */
 const others = new Set(['FIRST_PORT', 'UNKNOWN_TOPIC', 'REDIS_GRACE_SECOND', 'REDIS_SERVER_PATH', 'JAVA_PATH'])
+
+/** Lines of a guide's `sh` blocks, continued ones as one and without comments, and what its text has in backquotes. */
+function commandsIn (text: string): string[] {
+  const lines = [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) => block.replace(/\\\n */g, '').split('\n'))
+  return [...lines, ...codeIn(withoutCode(text))].map(command => command.replace(/\s#\s.*/, '').trim())
+}
 
 const values: object = parse(readDocument('helm/mics/values.yaml'))
 const paths = new Set(pathsOf(values))
@@ -91,4 +98,30 @@ t.test('every option of mics that the guides name exists', async t => {
     const { stdout } = await mics([...command.split(' '), '--help'])
     for (const option of new Set(named)) t.match(stdout, new RegExp(`${option}\\b`), `${command} ${option}`)
   }
+})
+
+t.test('every option of helm that the guides name exists', async t => {
+  const calls = guides.flatMap(guide => commandsIn(readDocument(guide)))
+    .flatMap(command => command.match(/(?:^|(?<=[|&;(] *))helm [a-z]+.*/) ?? [])
+  const options = new Map<string, Set<string>>()
+  for (const call of calls) {
+    const [, command, ...words] = call.split(' ')
+    const named = options.get(command) ?? new Set()
+    for (const word of words.filter(word => word.startsWith('-'))) named.add(word.split('=')[0])
+    options.set(command, named)
+  }
+  t.ok(options.size >= 5, 'the test finds them')
+  for (const [command, named] of options) {
+    const { status, stdout } = helm([command, '--help'])
+    t.equal(status, 0, `helm ${command}`)
+    for (const option of named) t.match(stdout, new RegExp(`(?<![\\w-])${option}(?![\\w-])`), `helm ${command} ${option}`)
+  }
+})
+
+t.test('what the guides run in a pod is there', async t => {
+  const inPods = guides.flatMap(guide => commandsIn(readDocument(guide)))
+    .flatMap(command => /kubectl exec .* -- (\S+)/.exec(command)?.[1] ?? [])
+  t.ok(inPods.length >= 3, 'the test finds them')
+  // The image is Debian's smallest with Node.js: neither curl nor ps nor pgrep.
+  for (const program of new Set(inPods)) t.ok(['mics', 'node', 'sh'].includes(program), program)
 })

@@ -167,6 +167,19 @@ t.test('a move that failed is tried again, and then all of it has moved', async 
   t.equal(index.outstanding, 0)
 })
 
+t.test('a move that failed is not tried again at once: messages that come back are no news', async t => {
+  const { add, index, online, reports, store } = setup(t)
+  online.set('bob', ['node-2#1'])
+  store.peerIsGone = true
+  store.answering = async () => await nextTurn()
+  add({ seq: 1 })
+  await index.settle('t1', 'bob')
+  for (let turn = 0; turn < 200; turn++) await nextTurn()
+  // Retries have a clock of their own, and may fall into it on a slow machine.
+  t.ok(reports.length < 20, `${reports.length} reports`)
+  t.equal(index.outstanding, 1)
+})
+
 t.test('devices here are told although the store does not answer', async t => {
   const { add, index, store, woken } = setup(t)
   store.isGone = true

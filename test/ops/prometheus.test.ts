@@ -15,7 +15,7 @@ interface Alerts {
   alerts: Array<{ labels: Record<string, string>, annotations: Record<string, string>, state: string }>
 }
 
-/** All that there is to count: with Redis, and with a Kafka that never answers. */
+/** All that there is to count: with Redis, and with a Kafka and a collector of traces that never answer. */
 async function startWhole (t: Test): Promise<TestGateway> {
   const { url } = await withRedis(t)
   return await startGateway(t, {
