@@ -42,19 +42,6 @@ t.test('the file of secrets goes with staging.yaml, and leaves no placeholder of
   t.notMatch(decoded.join('\n'), 'replaced-by-secrets-yaml')
 })
 
-t.test('every helm command in it is one, with options that Helm knows', async t => {
-  const helmCommands = commands.filter(line => line.startsWith('helm '))
-  t.ok(helmCommands.length >= 6)
-  for (const command of new Set(helmCommands)) {
-    const [, ...words] = command.split(' ')
-    const { status, stdout } = helm([words[0], '--help'])
-    t.equal(status, 0, command)
-    for (const option of words.filter(word => word.startsWith('--'))) {
-      t.ok(stdout.includes(option.split('=')[0]), `${words[0]} ${option}`)
-    }
-  }
-})
-
 t.test('the files that its commands name exist, or are said to be written by the reader', async t => {
   const written = new Set(['staging.yaml', 'secrets.yaml', 'production.yaml'])
   const files = commands.flatMap(line => [...line.matchAll(/--values (\S+)/g)].map(([, file]) => file))
