@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
 import { kubernetesVersions } from '../../scripts/find-helm.js'
-import { chartFolder, gatewayPod, helm, objectOf, render, someValues } from '../helpers/helm.js'
+import { chartFolder, gatewayPod, objectOf, render, someValues } from '../helpers/helm.js'
 import { documents, readDocument, root } from '../helpers/markdown.js'
 import { KubernetesSchemas } from './kubernetes-schemas.js'
 
