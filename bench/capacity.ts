@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Client } from './client.js'
 import { Processes } from './processes.js'
+import { talkingPairs } from './talking-pairs.js'
 
 const { values } = parseArgs({
   options: {
@@ -91,20 +92,12 @@ async function load (url: string, name: string, start: (counts: Counts) => Promi
 
 async function pairs (url: string, tenantId: string, window: number): Promise<void> {
   await load(url, `pairs, ${tenantId}, ${window} in flight each`, async counts => {
-    const all = Array.from({ length: Number(values.pairs) }, async (_, i) => {
-      const to = await Client.connect(url, tenantId, `to-${i}`)
-      const from = await Client.connect(url, tenantId, `from-${i}`)
-      let sent = 0
-      const send = (): void => from.send(`to-${i}`, `${window}-${++sent}`, BODY)
-      to.onDelivery = () => { counts.deliveries++ }
-      from.onAck = () => {
-        counts.acks++
-        send()
-      }
-      for (let n = 0; n < window; n++) send()
-      return [from, to]
+    return await talkingPairs(url, tenantId, {
+      pairs: Number(values.pairs),
+      window,
+      onDelivery: () => { counts.deliveries++ },
+      onAck: () => { counts.acks++ },
     })
-    return (await Promise.all(all)).flat()
   })
 }
 

@@ -7,9 +7,9 @@
  *   npm run bench -- [--pairs 20] [--seconds 3] [--rounds 3]
  */
 import { parseArgs } from 'node:util'
-import { Client } from './client.js'
 import { Processes } from './processes.js'
 import { median } from './quantile.js'
+import { talkingPairs } from './talking-pairs.js'
 
 const { values } = parseArgs({
   options: {
@@ -26,31 +26,14 @@ const processes = new Processes()
 
 /** Messages a second over all pairs, counted at delivery. */
 async function run (url: string, tenantId: string, window: number): Promise<number> {
-  const bodyBytes = Buffer.alloc(128, 'x')
-  let sent = 0
   let delivered = 0
-  let stopped = false
-  const all = await Promise.all(Array.from({ length: pairs }, async (_, i) => {
-    const name = `${window}-${i}`
-    const to = await Client.connect(url, tenantId, `b${name}`)
-    const from = await Client.connect(url, tenantId, `a${name}`)
-    to.onDelivery = () => { delivered++ }
-    const send = (): void => {
-      if (stopped) return
-      sent++
-      from.send(`b${name}`, `${sent}`, bodyBytes)
-    }
-    from.onAck = send
-    for (let n = 0; n < window; n++) send()
-    return [from, to]
-  }))
+  const clients = await talkingPairs(url, tenantId, { pairs, window, onDelivery: () => { delivered++ } })
   await new Promise(resolve => setTimeout(resolve, 500))
   const before = delivered
   const startedAt = performance.now()
   await new Promise(resolve => setTimeout(resolve, seconds * 1000))
   const rate = (delivered - before) / (performance.now() - startedAt) * 1000
-  stopped = true
-  for (const client of all.flat()) client.ws.terminate()
+  for (const { ws } of clients) ws.terminate()
   return rate
 }
 
