@@ -3,7 +3,7 @@ import neostandard from 'neostandard'
 export default [
   ...neostandard({
     ts: true,
-    ignores: ['dist/**', 'lib/gen/**', '.tap/**', 'node_modules/**'],
+    ignores: ['**/dist/**', '**/miniprogram_dist/**', 'sdk/hook-server/src/gen/**', 'lib/gen/**', '.tap/**', 'node_modules/**'],
   }),
   {
     files: ['routes/dev/page/**/*.js'],

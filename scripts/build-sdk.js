@@ -1,0 +1,57 @@
+// Compiles the packages in sdk/ where they are missing or older than their sources. `npm run build:sdk`.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { buildSync } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+
+for (const name of ['client', 'hook-server']) {
+  const folder = join(root, 'sdk', name)
+  if (!isStale(folder)) continue
+  for (const output of ['dist', 'miniprogram_dist']) rmSync(join(folder, output), { recursive: true, force: true })
+  const { status } = spawnSync(process.execPath, [tsc, '-p', folder], { cwd: root, stdio: 'inherit' })
+  if (status !== 0) {
+    console.error(`sdk/${name} could not be built: the errors are above`)
+    process.exit(1)
+  }
+  if (name === 'client') bundleClient(folder)
+  writeFileSync(join(folder, 'dist/.built'), '')
+}
+
+/** What is used without a bundler: a script of a page, and a mini program. */
+function bundleClient (folder) {
+  const common = { absWorkingDir: folder, bundle: true, logLevel: 'warning' }
+  const { outputFiles: [minified] } = buildSync({
+    ...common,
+    entryPoints: ['src/browser.ts'],
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    write: false,
+  })
+  writeFileSync(join(folder, 'dist/browser.min.js'), minified.contents)
+  buildSync({
+    ...common,
+    entryPoints: ['src/wechat.ts'],
+    outfile: 'miniprogram_dist/index.js',
+    format: 'cjs',
+    platform: 'neutral',
+    target: 'es2018',
+  })
+  const sizes = `${minified.contents.length} bytes, ${gzipSync(minified.contents, { level: 9 }).length} gzipped`
+  console.error(`sdk/client: dist/browser.min.js, the whole client for browsers, has ${sizes}`)
+}
+
+function isStale (folder) {
+  const stamp = join(folder, 'dist/.built')
+  if (!existsSync(stamp)) return true
+  const built = statSync(stamp).mtimeMs
+  const sources = readdirSync(join(folder, 'src'), { recursive: true }).map(path => join(folder, 'src', path))
+  return [...sources, join(folder, 'tsconfig.json'), join(root, 'tsconfig.json'), fileURLToPath(import.meta.url)]
+    .some(path => statSync(path).mtimeMs > built)
+}

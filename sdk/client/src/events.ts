@@ -1,0 +1,27 @@
+import type { MicsError } from './errors.js'
+import type { IncomingMessage, MessageAck } from './message.js'
+
+/** Where the connection is. A client goes from one to the next; it leaves `closed` and `offline` only by `connect()`. */
+export type ConnectionState =
+  /** Not connected because the app wants it so: before `connect()` and after `close()`. */
+  | { readonly name: 'offline' }
+  | { readonly name: 'connecting', readonly url: string }
+  | { readonly name: 'connected', readonly url: string, readonly userId: string, readonly deviceId: string, readonly nodeId: string, readonly traceId: string }
+  /** The connection ended, or could not be made; the next attempt is at `retryAt`, Unix milliseconds. */
+  | { readonly name: 'waiting', readonly retryAt: number, readonly code: number, readonly reason: string }
+  /** The gateway said not to come back: a new token, or another device id, or nothing helps. */
+  | { readonly name: 'closed', readonly code: number, readonly reason: string }
+
+export interface ClientEvents {
+  state: (state: ConnectionState) => void
+  /** Each message once. */
+  message: (message: IncomingMessage) => void
+  /** A message that was here before, as happens when a connection or a node ends: only for who counts them. */
+  repeat: (message: IncomingMessage) => void
+  /** The gateway's answer to each message, SENT or FAILED. */
+  ack: (ack: MessageAck) => void
+  /** What went wrong while the client goes on. */
+  error: (error: MicsError) => void
+  /** Every frame, for a log: its bytes are what `@mics/client/protocol` decodes. The token is in none. */
+  frame: (direction: 'in' | 'out', bytes: Uint8Array) => void
+}
