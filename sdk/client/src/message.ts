@@ -1,5 +1,8 @@
 /** A message to send: to one user, or to one group. */
-export type OutgoingMessage = MessageContent & ({ toUserId: string, groupId?: undefined } | { groupId: string, toUserId?: undefined })
+export type OutgoingMessage = MessageContent & (
+  | { toUserId: string, groupId?: undefined }
+  | { groupId: string, toUserId?: undefined }
+)
 
 interface MessageContent {
   /** Text goes as UTF-8. The gateway does not look into it; 1 MiB at most unless its operator changed that. */
