@@ -14,7 +14,7 @@ export interface MicsClientOptions {
   token: string | TokenProvider
   /** Unless given, that of the platform: the browser's WebSocket, or `ws` in Node.js. */
   transport?: Transport
-  /** The tenant's `heartbeat_timeout_seconds`, in milliseconds: a heartbeat goes out every third of it. Default 30,000. */
+  /** The tenant's `heartbeat_timeout_seconds`, in milliseconds: a heartbeat goes every third of it. Default 30,000. */
   heartbeatTimeoutMs?: number
   /** Milliseconds for the upgrade and the gateway's `connect_ack`, together. Default 10,000. */
   connectTimeoutMs?: number
