@@ -89,7 +89,7 @@ chat(url).then(String, String).then(text => { document.querySelector('output').t
 
   const site = Fastify()
   await site.register(fastifyStatic, { root: join(project.folder, 'dist') })
-  await site.listen({ host: '127.0.0.1', port: 0 })
+  const address = await site.listen({ host: '127.0.0.1', port: 0 })
   const browser = await launchChromium()
   t.teardown(async () => {
     await browser.close()
@@ -98,8 +98,7 @@ chat(url).then(String, String).then(text => { document.querySelector('output').t
   const page = await browser.newPage()
   const complaints: string[] = []
   page.on('console', message => { if (message.type() === 'error') complaints.push(message.text()) })
-  const [{ port }] = site.addresses()
-  await page.goto(`http://127.0.0.1:${port}/?${new URLSearchParams({ url })}`)
+  await page.goto(`${address}/?${new URLSearchParams({ url })}`)
   t.equal(await page.locator('output').filter({ hasText: /./ }).textContent(), 'SENT, alice: hello ✓')
   t.same(complaints, [])
 })
