@@ -1,3 +1,4 @@
+import { isBytes } from './bytes.js'
 import { decodeUtf8, encodeUtf8 } from './utf8.js'
 
 // Protocol Buffers on the wire. A message is a row of fields, each a tag (field number * 8 + wire type) and its value:
@@ -65,7 +66,7 @@ export function encodeMessage (fields: Fields, message: Message): Uint8Array {
 function bytesOf (type: 'string' | 'bytes' | Fields, value: unknown, name: string): Uint8Array {
   if (typeof type === 'object') return encodeMessage(type, value as Message)
   if (type === 'string' && typeof value === 'string') return encodeUtf8(value)
-  if (type === 'bytes' && value instanceof Uint8Array) return value
+  if (type === 'bytes' && isBytes(value)) return value
   throw new TypeError(`${name} must be ${type === 'string' ? 'a string' : 'a Uint8Array'}`)
 }
 
