@@ -16,7 +16,8 @@ for (const name of ['client', 'hook-server']) {
 
 if (process.argv.includes('--check')) {
   const committed = new Map(generatedIn(folder).map(page => [page, readFileSync(join(folder, page), 'utf8')]))
-  const different = [...new Set([...pages.keys(), ...committed.keys()])].filter(page => pages.get(page) !== committed.get(page))
+  const different = [...new Set([...pages.keys(), ...committed.keys()])]
+    .filter(page => pages.get(page) !== committed.get(page))
   if (different.length > 0) {
     console.error(`docs/api is not what the SDKs' sources say: run npm run generate:api, and commit what it changes.\n${different.map(page => `  docs/api/${page}`).join('\n')}`)
     process.exitCode = 1
@@ -55,6 +56,7 @@ async function pagesOf (name) {
       excludeExternals: true,
       hidePageHeader: true,
       hideBreadcrumbs: true,
+      useHTMLAnchors: true,
       useCodeBlocks: true,
       parametersFormat: 'table',
       interfacePropertiesFormat: 'table',
