@@ -13,6 +13,9 @@ const MAX_AT_ONCE = 256
 /** A part of the budget within which 95 of 100 warm calls should be: the rest is for a bad day. */
 const COMFORT = 1 / 3
 
+/** What of an examination decides about times. */
+type JudgedByTime = Pick<Examination, 'findings' | 'ownDelayMs'> & { options: Pick<Examination['options'], 'budgetMs'> }
+
 export interface LoadFigures {
   calls: number
   atOnce: number
@@ -54,7 +57,7 @@ export async function checkLoad (examination: Examination): Promise<LoadFigures 
     const problem = await exchangeProblem(failed[0])
     findings.fail('load', name, {
       seen: `${failed.length} of ${calls} failed: ${problem?.seen ?? ''}`,
-      advice: `the gateway makes as many calls at once (hook_max_concurrency): let the server take them, or give a smaller hook_max_concurrency in config. ${problem?.advice ?? ''}`,
+      advice: 'the gateway makes as many calls at once (hook_max_concurrency): let the server take them, or give a smaller hook_max_concurrency in config',
     })
     return undefined
   }
@@ -74,7 +77,8 @@ export async function checkLoad (examination: Examination): Promise<LoadFigures 
   return figures
 }
 
-function judgeLoad (examination: Examination, name: string, { p50, p95, max, calls }: LoadFigures): void {
+/** The time of calls at once. */
+export function judgeLoad (examination: JudgedByTime, name: string, { p50, p95, max, calls }: LoadFigures): void {
   const { findings, options: { budgetMs } } = examination
   const seen = `p50 ${millis(p50)}, p95 ${millis(p95)}, max ${millis(max)} of ${calls} calls`
   if (max > budgetMs) {
@@ -118,7 +122,8 @@ function judgeCold (examination: Examination, coldMax: number): void {
 }
 
 /** A failure, unless this machine was too busy to know. */
-function tooSlow ({ findings, options, ownDelayMs }: Examination, name: string, ms: number, { seen, advice }: Problem): void {
+function tooSlow (examination: JudgedByTime, name: string, ms: number, { seen, advice }: Problem): void {
+  const { findings, options, ownDelayMs } = examination
   if (ms - ownDelayMs > options.budgetMs) return findings.fail('load', name, { seen, advice })
   findings.warn('load', name, {
     seen: `${seen}; this machine itself was held up for up to ${millis(ownDelayMs)}`,

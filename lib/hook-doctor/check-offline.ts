@@ -24,6 +24,8 @@ const LOSING = new Set<PullProblem>([
 
 interface Pulled {
   pages: OfflinePage[]
+  /** The msg_ids of the first page, as they came: what has none is given one. */
+  firstIds: string[]
   /** Those that the gateway would deliver. */
   messages: number
   /** Why the last page could not be had. */
@@ -39,7 +41,7 @@ export async function checkOffline (examination: Examination): Promise<void> {
     return findings.skip('get-offline-messages', 'a pull', 'the config does not set offline_use_hook_pull, so the gateway does not ask; --user asks all the same')
   }
   const user = examination.pulledUser
-  const { pages, messages, problem, ms } = await pull(examination)
+  const { pages, firstIds, messages, problem, ms } = await pull(examination)
   const name = `what is kept for ${user}`
   if (problem !== undefined) return findings.fail('get-offline-messages', name, problem)
   const first = pages[0]
@@ -57,13 +59,14 @@ export async function checkOffline (examination: Examination): Promise<void> {
     `${messages} ${messages === 1 ? 'message' : 'messages'} in ${pages.length} ${pages.length === 1 ? 'page' : 'pages'} (${millis(ms)})` +
     (messages === 0 ? '; give --user somebody who has some' : ''))
   if (first === undefined || first.messages.length === 0) return
-  await checkAgain(examination, first)
+  await checkAgain(examination, firstIds)
   if (first.messages.length > 1) await checkPageSize(examination)
 }
 
 async function pull (examination: Examination): Promise<Pulled> {
   const { findings, options, settings } = examination
   const pages: OfflinePage[] = []
+  const firstIds: string[] = []
   let failed: Problem | undefined
   let ms = 0
   const told = (fields: object): void => {
@@ -84,7 +87,7 @@ async function pull (examination: Examination): Promise<Pulled> {
           failed = problem
           return { ok: false, failure: new HookFailure('undecodable', problem.seen) }
         }
-        pages.push(value)
+        if (pages.push(value) === 1) firstIds.push(...value.messages.map(({ msgId }) => msgId))
         return { ok: true, value }
       },
     },
@@ -102,19 +105,19 @@ async function pull (examination: Examination): Promise<Pulled> {
   })
   let messages = 0
   for await (const page of pulled) messages += page.length
-  return { pages, messages, problem: failed, ms }
+  return { pages, firstIds, messages, problem: failed, ms }
 }
 
 /** What was returned is still there: a client that lost its connection pulls it again. */
-async function checkAgain (examination: Examination, first: OfflinePage): Promise<void> {
+async function checkAgain (examination: Examination, firstIds: readonly string[]): Promise<void> {
   const { findings } = examination
   const again = await onePage(examination, PAGE_SIZE, 'the first page again')
   if (again === undefined) return
   const ids = new Set(again.messages.map(({ msgId }) => msgId))
-  const gone = first.messages.filter(({ msgId }) => msgId !== '' && !ids.has(msgId)).length
+  const gone = firstIds.filter(msgId => msgId !== '' && !ids.has(msgId)).length
   if (gone === 0) return findings.pass('get-offline-messages', 'the first page again', 'the same messages')
   findings.warn('get-offline-messages', 'the first page again', {
-    seen: `${gone} of ${first.messages.length} messages are no longer there`,
+    seen: `${gone} of ${firstIds.length} messages are no longer there`,
     advice: 'delete a message when the user\'s app confirms it, and not when it is returned: a connection may break meanwhile, and the message is lost',
   })
 }
