@@ -31,7 +31,7 @@ Examples:
   $ mics start                    production, configured by environment variables
   $ mics config check             what is in effect, or everything that is wrong
   $ mics hook mock --port 8081    hooks to try your own gateway against
-  $ mics hook doctor --url https://hooks.example -t me   what is wrong with a tenant's hooks
+  $ mics hook doctor --help       what is wrong with a tenant's hooks
   $ mics client -t me --user bob    connect as a user, send, and print what comes
   $ mics events tail --tenant me  what is published for a tenant
   $ mics trace-message -t me -m 1 why a message did not arrive`)

@@ -15,7 +15,8 @@ t.test('the doctor calls as a gateway does', async t => {
   await examine(`${hooks.url}/t1`, { tenantId: 't1', secret: GATEWAY_SECRET, only: new Set(['auth', 'check-message']) })
   const byDoctor = hooks.calls.splice(0)
   for (const operation of ['auth', 'check-message']) {
-    const [theirs, ours] = [byGateway, byDoctor].map(calls => calls.find(call => call.operation === operation) as HookCall)
+    const isOf = (call: HookCall): boolean => call.operation === operation
+    const [theirs, ours] = [byGateway, byDoctor].map(calls => calls.find(isOf) as HookCall)
     t.strictSame(Object.keys(ours.headers).sort(), Object.keys(theirs.headers).sort(), operation)
     t.equal(ours.headers['content-type'], theirs.headers['content-type'])
     t.equal(ours.meta.tenantId, 't1')
