@@ -113,8 +113,11 @@ async function checkBadToken (examination: Examination): Promise<void> {
   secrets.add(token)
   const exchange = await examination.ask('auth', authQuestion(token, options.deviceId), 'a bad token')
   const { value, problem } = await decodeAuth(exchange)
-  if (problem !== undefined) {
-    const refuses = exchange.answer !== undefined && exchange.answer.status >= 400
+  const status = exchange.answer?.status ?? 0
+  if (problem !== undefined && status === examination.firstAuth?.answer?.status) {
+    findings.skip('auth', 'a bad token', `HTTP status ${status}, as for a good token: mend that first`)
+  } else if (problem !== undefined) {
+    const refuses = status >= 400
     findings.fail('auth', 'a bad token', {
       seen: problem.seen,
       advice: refuses

@@ -110,6 +110,10 @@ t.test('what /auth says to a good token must let a client in', async t => {
     t.match(first, pattern)
     t.match(first, /^fail auth/)
   }
+  const refusing = await startStrictHooks(t)
+  const report = await examine(refusing.url, { secret: '', ...only('auth') })
+  found(t, report, /^fail auth, a good token: HTTP status 401 => the call was not signed/)
+  t.match(report.findings, [{}, { result: 'skip', name: 'a bad token', seen: /as for a good token/ }, { result: 'skip' }])
 })
 
 t.test('a bad token gets status 200 and a no', async t => {
