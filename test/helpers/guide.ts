@@ -32,6 +32,8 @@ export interface GuideOptions {
   given?: Record<string, number>
   /** Lines of commands, and what runs instead of them, such as for what would be fetched from the network. */
   instead?: Record<string, string>
+  /** Lines of commands that may be tried five times. */
+  patient?: RegExp
   /** Packages that are installed by a command that nothing runs instead of: those of the repository. */
   linked?: string[]
   /** Looks, at the end of a chapter, at what the page's commands do not show. By heading. */
@@ -134,9 +136,10 @@ export class Guide {
   }
 
   private async run (t: Test, name = '', text: string): Promise<void> {
-    const { instead = {}, linked = [] } = this.options
-    const commands = this.here(text.split('\n').map(line => {
+    const { instead = {}, linked = [], patient } = this.options
+    const commands = this.here(text.replace(/\\\n */g, '').split('\n').map(line => {
       if (instead[line] !== undefined) return instead[line]
+      if (patient?.test(line) === true) return `${line} || ${line} || ${line} || ${line} || ${line}`
       const install = /^npm install ((?:(?!\.\.)\S+ ?)+)$/.exec(line)
       if (install === null) return line
       for (const one of install[1].split(' ').filter(word => !word.startsWith('-'))) {
@@ -147,10 +150,13 @@ export class Guide {
     }).join('\n'))
     const before = this.terminals.get(name)
     if (before !== undefined) await before.interrupt()
-    const cwdFile = join(this.folder, 'cwd')
+    const [cwdFile, shellFile] = [join(this.folder, 'cwd'), join(this.folder, 'shell')]
+    // What is pasted into a terminal once is known there from then on.
+    const known = `touch '${shellFile}'; . '${shellFile}'`
     const isLasting = name !== ''
     const cwd = ['gateway', 'mock'].includes(name) ? join(this.folder, 'mics') : this.main
-    const terminal = new Terminal(cwd, isLasting ? commands : `set -e\n${commands}\npwd > '${cwdFile}'`, this.folder)
+    const done = `set -e\n${commands}\ndeclare -f > '${shellFile}'\npwd > '${cwdFile}'`
+    const terminal = new Terminal(cwd, `${known}\n${isLasting ? commands : done}`, this.folder)
     this.terminals.set(name, terminal)
     if (isLasting) return
     await terminal.prints(() => false, TERMINAL_MS)
