@@ -64,11 +64,14 @@ t.test('build-if-stale builds where sources are newer, and only there', async t 
   const past = new Date(0)
   utimesSync(join(folder, 'routes/dev/page/index.html'), past, past)
   t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
-  const source = join(folder, 'sdk/client/src/node.ts')
-  mkdirSync(dirname(source), { recursive: true })
-  writeFileSync(source, 'export {}\n')
-  utimesSync(source, future, future)
-  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ }, '`mics client` is made of it')
+  for (const path of ['sdk/client/src/node.ts', 'sdk/hook-server/src/index.ts']) {
+    const source = join(folder, path)
+    mkdirSync(dirname(source), { recursive: true })
+    writeFileSync(source, 'export {}\n')
+    utimesSync(source, future, future)
+    t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ }, path)
+    utimesSync(source, past, past)
+  }
 })
 
 t.test('without TypeScript a built project goes on, and another says what to do', async t => {
