@@ -17,6 +17,8 @@ export type MicsErrorCode =
   | 'MICS_INVALID_ARGUMENT'
   /** The token provider failed: `cause` is its error. The client tries again. */
   | 'MICS_TOKEN_UNAVAILABLE'
+  /** The function that gives the url failed, or gave none: `cause` says why. The client tries again. */
+  | 'MICS_URL_UNAVAILABLE'
   /** The gateway answered a frame with an error, or sent what is no frame. */
   | 'MICS_PROTOCOL_ERROR'
   /** A body could not be encrypted or decrypted: `cause` says why. */
@@ -51,4 +53,9 @@ export interface MicsErrorDetails {
   closeReason?: string
   ack?: MessageAck
   isPassing?: boolean
+}
+
+/** What an app's own function threw, in words. */
+export function textOf (thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -5,6 +5,7 @@ import type { IncomingMessage, MessageAck } from './message.js'
 export type ConnectionState =
   /** Not connected because the app wants it so: before `connect()` and after `close()`. */
   | { readonly name: 'offline' }
+  /** `url` is empty while a function is asked for it. */
   | { readonly name: 'connecting', readonly url: string }
   | ({ readonly name: 'connected', readonly url: string } & ConnectAck)
   /** The connection ended, or could not be made; the next attempt is at `retryAt`, Unix milliseconds. */

@@ -32,12 +32,13 @@ export interface MicsClientOptions {
   encryption?: BodyEncryption
   /** Ends the client, like `close()`. */
   signal?: AbortSignalLike
-  /** From 0 to 1, for delays and ids. Default: the platform's. */
+  /** From 0 to 1, for the delays between attempts. Default: Math.random. */
   random?: () => number
 }
 
 /**
- * Gets a token, a fresh one where the last may have run out. Where it fails the client waits and asks again.
+ * Gets a token, a fresh one where the last may have run out. Where it fails the client waits and asks again. It may
+ * take its time, for a login say: the client waits for it without a limit.
  */
 export type TokenProvider = () => string | Promise<string>
 

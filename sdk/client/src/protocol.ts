@@ -1,17 +1,6 @@
 /*
- * The frames of the protocol, for tools that look at them. An app needs none of this.
+ * The frames of the protocol and its codes, for tools that look at them and for tests that play the gateway. An app
+ * needs none of this.
  */
-
-export interface MessageRequest {
-  tenantId: string
-  userId: string
-  deviceId: string
-  msgId: string
-  /** 0 single chat, 1 group chat. */
-  msgType: number
-  toUserId: string
-  groupId: string
-  msgBody: Uint8Array
-  /** Unix milliseconds. */
-  timestampMs: number
-}
+export * from './frames.js'
+export * from './close-codes.js'

@@ -1,0 +1,81 @@
+import type { BodyEncryption } from './encryption-port.js'
+import { MicsError, textOf } from './errors.js'
+import type { Listeners } from './listeners.js'
+import type { IncomingMessage } from './message.js'
+import type { MessageRequest } from './protocol.js'
+import { SeenKeys } from './seen-keys.js'
+import { decodeUtf8 } from './utf8.js'
+
+/** Messages that repeats are recognized by. */
+const SEEN_MESSAGES = 10_000
+
+/** Messages that may wait to be decrypted. A socket cannot be held up: the app is told what is lost beyond. */
+const MAX_DECRYPTING = 10_000
+
+/** Hands on what arrives, in order, and tells repeats apart. */
+export class Inbox {
+  readonly #listeners: Listeners
+  readonly #encryption: BodyEncryption | undefined
+  readonly #seen = new SeenKeys(SEEN_MESSAGES)
+  #decrypting = 0
+  #last: Promise<void> = Promise.resolve()
+
+  constructor (listeners: Listeners, encryption: BodyEncryption | undefined) {
+    this.#listeners = listeners
+    this.#encryption = encryption
+  }
+
+  /** @param userId who this client is */
+  receive (request: MessageRequest, userId: string): void {
+    const isNew = this.#seen.add(JSON.stringify([request.userId, request.deviceId, request.msgId]))
+    const event = isNew ? 'message' : 'repeat'
+    if (this.#encryption === undefined) {
+      this.#listeners.emit(event, incoming(request, request.msgBody, userId))
+    } else if (this.#decrypting >= MAX_DECRYPTING) {
+      this.#failed(request, new Error(`${MAX_DECRYPTING} messages wait to be decrypted already`))
+    } else {
+      this.#decrypting++
+      const decrypted = decrypt(this.#encryption, request)
+      // All are begun at once, and each waits for those before it: that it failed is dealt with then.
+      decrypted.catch(() => {})
+      this.#last = this.#last.then(async () => {
+        try {
+          this.#listeners.emit(event, incoming(request, await decrypted, userId))
+        } catch (cause) {
+          this.#failed(request, cause)
+        }
+        this.#decrypting--
+      })
+    }
+  }
+
+  #failed ({ msgId, userId, deviceId }: MessageRequest, cause: unknown): void {
+    this.#listeners.emit('error', new MicsError('MICS_ENCRYPTION_FAILED',
+      `the message ${msgId} from ${userId} (device ${deviceId}) cannot be decrypted: ${textOf(cause)}`, { cause }))
+  }
+}
+
+async function decrypt (encryption: BodyEncryption, request: MessageRequest): Promise<Uint8Array> {
+  const { tenantId, msgId, toUserId, groupId, msgBody } = request
+  return await encryption.decrypt(msgBody, { tenantId, msgId, toUserId, groupId })
+}
+
+function incoming (request: MessageRequest, body: Uint8Array, ownUserId: string): IncomingMessage {
+  const { msgId, userId, deviceId, toUserId, groupId, timestampMs } = request
+  let text: string | undefined
+  return {
+    msgId,
+    userId,
+    deviceId,
+    toUserId,
+    groupId,
+    body,
+    // Bodies need not be text: only who asks pays for it.
+    get text () {
+      text ??= decodeUtf8(body)
+      return text
+    },
+    timestampMs,
+    isOwn: userId === ownUserId,
+  }
+}
