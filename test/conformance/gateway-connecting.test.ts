@@ -48,6 +48,16 @@ t.test('the client of `mics client` connects again when the vectors say so', asy
   }
 })
 
+t.test('the delays follow each other as in the sequences of the vectors, anew after each connect_ack', async t => {
+  for (const { name, random, steps } of reconnect.sequences) {
+    let failures = 0
+    for (const step of steps) {
+      if (step.event === 'connect_ack') failures = 0
+      else t.equal(reconnectDelayMs(step.code, failures++, random), step.delay_ms, name)
+    }
+  }
+})
+
 t.test('the reasons of the vectors are the gateway\'s, and its client sends again what they say', async t => {
   const { cases } = vectors('ack-reasons')
   t.strictSame(new Set(cases.filter(({ reason, send_again: again }) => reason !== '' && again !== 'as_the_tenant_says').map(({ reason }) => reason)),
