@@ -49,6 +49,16 @@ t.test('@mics/client connects again when the vectors say so', async t => {
   }
 })
 
+t.test('its delays follow each other as in the sequences of the vectors, anew after each connect_ack', async t => {
+  for (const { name, random, steps } of vectors('reconnect').sequences) {
+    let failures = 0
+    for (const step of steps) {
+      if (step.event === 'connect_ack') failures = 0
+      else t.equal(reconnectDelayMs(step.code, failures++, random), Math.round(step.delay_ms), name)
+    }
+  }
+})
+
 t.test('@mics/client calls those reasons passing after which the vectors send again later', async t => {
   for (const { reason, status, send_again: again } of vectors('ack-reasons').cases) {
     if (status === 1) t.equal(isPassing(reason), again === 'later', reason)
