@@ -96,6 +96,8 @@ t.test('generated code that is not what proto says is found, and left as it is',
     stderr: /run npm run generate, and commit what it changes\.\n {2}lib\/gen\/extra\.ts\n {2}lib\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/,
   })
   t.match(readFileSync(generated, 'utf8'), /\/\/ edited\n$/)
+  rmSync(join(folder, 'sdk/hook-server/src/gen/mics/hook/v1/hook_pb.ts'))
+  t.match(run(folder, 'check-generated.js'), { stderr: /\n {2}sdk\/hook-server\/src\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/ })
 })
 
 for (const { script, variable, program } of [
