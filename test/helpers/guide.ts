@@ -127,7 +127,7 @@ export class Guide {
       const file = join(this.main, block.name as string)
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, `${this.here(block.text)}\n`)
-      t.pass(block.name)
+      t.pass(block.name as string)
     } else if (block.kind === 'command') {
       await this.run(t, block.terminal, block.text)
     } else {
