@@ -10,7 +10,7 @@ t.test('the hook server guide runs as pasted, and prints what it says', async t 
     given: { 9092: broker },
     instead: {
       'npm ci': ':', // the packages of the repository are there
-      'docker run --rm -p 9092:9092 apache/kafka:4.0.0': ':', // another one runs
+      'docker run --rm -p 9092:9092 apache/kafka:4.3.1': ':', // another one runs
     },
     linked: ['@confluentinc/kafka-javascript', 'node-sqlite3-wasm'],
     // On a machine with much else to do a call may take more than its 150 ms.

@@ -79,6 +79,7 @@ export function blocksOf (markdown: string): Block[] {
  */
 export class Guide {
   private readonly terminals = new Map<string, Terminal>()
+  private readonly replaced = new Set<string>()
   private main = ''
 
   private constructor (
@@ -109,6 +110,7 @@ export class Guide {
       await t.test(block.heading, async t => await after(t, guide))
       if (!t.passing()) return
     }
+    t.strictSame([...guide.replaced].sort(), Object.keys(options.instead ?? {}).sort(), 'the page has each line of `instead`')
     for (const [name, terminal] of guide.terminals) t.equal(await terminal.interrupt(), true, `${name} ends at Ctrl-C`)
   }
 
@@ -138,7 +140,10 @@ export class Guide {
   private async run (t: Test, name = '', text: string): Promise<void> {
     const { instead = {}, linked = [], patient } = this.options
     const commands = this.here(text.replace(/\\\n */g, '').split('\n').map(line => {
-      if (instead[line] !== undefined) return instead[line]
+      if (instead[line] !== undefined) {
+        this.replaced.add(line)
+        return instead[line]
+      }
       if (patient?.test(line) === true) return `${line} || ${line} || ${line} || ${line} || ${line}`
       const install = /^npm install ((?:(?!\.\.)\S+ ?)+)$/.exec(line)
       if (install === null) return line
