@@ -9,16 +9,12 @@ export default [
     files: ['routes/dev/page/**/*.js'],
     languageOptions: {
       globals: {
-        window: 'readonly',
         document: 'readonly',
         location: 'readonly',
         sessionStorage: 'readonly',
-        WebSocket: 'readonly',
         fetch: 'readonly',
-        TextEncoder: 'readonly',
         TextDecoder: 'readonly',
         crypto: 'readonly',
-        btoa: 'readonly',
         history: 'readonly',
       },
     },

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -6,11 +8,19 @@ import type { DemoNode } from '../../lib/config/app-options.js'
 // Beside this file in the sources and in dist/ alike.
 const pageFolder = fileURLToPath(new URL('./page/', import.meta.url))
 
-// Everything the page needs is in its folder; whatever somebody types into it can load or run nothing.
+// The client of the SDK, which is built: at the same place from here in the sources and in dist/, too.
+const clientFolder = fileURLToPath(new URL('../../sdk/client/dist/', import.meta.url))
+const clientFiles = new Map([
+  ['/mics-client.js', 'browser.min.js'],
+  ['/mics-protocol.js', 'protocol.min.js'],
+])
+
+// Everything the page needs is served here; whatever somebody types into it can load or run nothing.
 const contentSecurityPolicy = (connectTo: string[]): string => [
   "default-src 'none'",
   "script-src 'self'",
-  "worker-src 'self'",
+  // The client makes itself a worker for its heartbeats: timers of a hidden tab are too slow for them.
+  'worker-src blob:',
   "style-src 'self'",
   "img-src 'self'",
   ["connect-src 'self'", ...connectTo].join(' '),
@@ -26,6 +36,10 @@ export interface DemoPageOptions {
 
 /** Embedded mode only: the demo page at `/`, and at `/nodes.json` what it may connect to. */
 export async function demoPage (app: FastifyInstance, { nodes = () => [] }: DemoPageOptions): Promise<void> {
+  for (const file of clientFiles.values()) {
+    if (existsSync(join(clientFolder, file))) continue
+    throw new Error(`the demo page needs the client of sdk/client, which is not built: ${join(clientFolder, file)} is missing. Run npm run build:sdk`)
+  }
   app.addHook('onSend', async (request, reply) => {
     reply.headers({
       'content-security-policy': contentSecurityPolicy(nodes().map(({ port }) => `ws://${cspHost(request)}:${port}`)),
@@ -44,7 +58,10 @@ export async function demoPage (app: FastifyInstance, { nodes = () => [] }: Demo
     return { nodes: all, first }
   })
   // A route a file instead of a wildcard: an unknown path stays the gateway's own 404.
-  await app.register(fastifyStatic, { root: pageFolder, wildcard: false, decorateReply: false, cacheControl: false })
+  await app.register(fastifyStatic, { root: pageFolder, wildcard: false, cacheControl: false })
+  for (const [path, file] of clientFiles) {
+    app.get(path, async (_request, reply) => await reply.sendFile(file, clientFolder))
+  }
 }
 
 /**

@@ -10,6 +10,16 @@ async function startPage (t: Test, nodes: DemoNode[]): Promise<string> {
   return await app.listen({ host: '127.0.0.1', port: 0 })
 }
 
+t.test('the page comes with the client of the SDK, and may give it a worker', async t => {
+  const url = await startPage(t, [])
+  for (const [path, name] of [['mics-client.js', 'MicsClient'], ['mics-protocol.js', 'decodeServerFrame']]) {
+    const response = await fetch(`${url}/${path}`)
+    t.match(response.headers.get('content-type'), /javascript/)
+    t.match(response.headers.get('content-security-policy'), 'worker-src blob:;')
+    t.match(await response.text(), new RegExp(`export\\{.*as ${name}\\b|export\\{.*\\b${name}\\b`))
+  }
+})
+
 async function policyAt (path: string, host: string): Promise<string> {
   const app = Fastify()
   await app.register(demoPage, { nodes: () => [{ nodeId: 'node-1', port: 8080 }, { nodeId: 'node-2', port: 8081 }] })
