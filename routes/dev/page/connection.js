@@ -1,5 +1,5 @@
 import { MicsClient } from './mics-client.js'
-import { closeCodeOf, decodeClientFrame, decodeServerFrame } from './mics-protocol.js'
+import { closeCodes, decodeClientFrame, decodeServerFrame } from './mics-protocol.js'
 
 /**
  * One person's connection to the gateway: the client of the SDK on the demo's nodes, with a log of what goes by. After
@@ -84,7 +84,7 @@ export class Connection {
     if (state.name === 'connecting' && state.url !== '') this.#note(`connecting to ${state.url}`)
     if (state.name === 'offline') this.#note('closed by this page')
     if (state.name !== 'waiting' && state.name !== 'closed') return state
-    const reason = explanation(closeCodeOf(state.code).meaning, state.reason)
+    const reason = explanation(closeCodes[state.code]?.meaning ?? 'unexpected close', state.reason)
     this.#note(`closed with ${state.code}: ${reason}`)
     this.#nodes.next()
     return { ...state, reason }
