@@ -15,7 +15,8 @@ async function startCluster (t: Test): Promise<TestCluster> {
 
 /** A way to each node that can be cut; the urls of all. */
 async function proxies (t: Test, cluster: TestCluster): Promise<{ urls: string[], sever: () => void }> {
-  const all = await Promise.all(cluster.nodes.map(async ({ url }) => await TcpProxy.start(() => Number(new URL(url).port))))
+  const ports = cluster.nodes.map(({ url }) => Number(new URL(url).port))
+  const all = await Promise.all(ports.map(async port => await TcpProxy.start(() => port)))
   t.teardown(async () => { for (const proxy of all) await proxy.close() })
   return {
     urls: all.map(({ port }) => `ws://127.0.0.1:${port}`),

@@ -103,6 +103,11 @@ export class ScriptedGateway {
     return `ws://127.0.0.1:${(this.server.address() as AddressInfo).port}`
   }
 
+  /** Connections that the test has not had yet. */
+  get waiting (): number {
+    return this.accepted.length
+  }
+
   /** The next connection that the test has not had yet. */
   async next (): Promise<Accepted> {
     while (this.accepted.length === 0) await once(this.server, 'connection')
