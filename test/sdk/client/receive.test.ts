@@ -47,14 +47,16 @@ t.test('a listener that throws stops neither the others nor the client', async t
   const gateway = await ScriptedGateway.start(t)
   const alice = new SdkClient(t, { url: gateway.url })
   const seen: string[] = []
-  const stop = alice.client.on('message', () => { throw new Error('oops') })
+  const stop = alice.client.on('message', () => {
+    stop()
+    throw new Error('oops')
+  })
   alice.client.on('message', ({ msgId }) => seen.push(msgId))
   alice.client.connect()
   const accepted = await gateway.letIn()
   accepted.deliver({ msgId: 'm1' })
   await alice.until(() => alice.errors.length === 1)
   t.match(alice.errors, [{ code: 'MICS_LISTENER_FAILED', message: /message.*oops/, cause: { message: 'oops' } }])
-  stop()
   stop()
   accepted.deliver({ msgId: 'm2' })
   await until('the other listener has both', () => seen.length === 2)
@@ -113,11 +115,16 @@ t.test('with encryption, messages keep their order both ways, and go again as th
   const alice = new SdkClient(t, { url: gateway.url, encryption })
   alice.client.connect()
   const accepted = await gateway.letIn()
+  await alice.untilState('connected')
   const bodies = ['one', 'two']
   const sent = bodies.map(async body => await alice.client.send({ toUserId: 'bob', body, msgId: body }))
   await until('both are begun', () => encryption.ends.length === 2)
   t.strictSame(JSON.parse(encryption.contexts[0]), { tenantId: 't1', msgId: 'one', toUserId: 'bob', groupId: '' })
-  for (const end of encryption.ends.splice(0).reverse()) end()
+  for (const end of encryption.ends.splice(0).reverse()) {
+    end()
+    // What it leads to is done when the next one ends.
+    await new Promise(resolve => setImmediate(resolve))
+  }
   await accepted.untilMessages(2)
   t.strictSame(accepted.messages.map(({ msgBody }) => Buffer.from(msgBody).toString()), ['eno', 'owt'])
   accepted.socket.terminate()
@@ -131,7 +138,10 @@ t.test('with encryption, messages keep their order both ways, and go again as th
 
   for (const [i, text] of ['1a', 'bad', '2b'].entries()) second.deliver({ msgId: `${i}`, msgBody: Buffer.from(text) })
   await until('both are begun', () => encryption.ends.length === 2)
-  for (const end of encryption.ends.splice(0).reverse()) end()
+  for (const end of encryption.ends.splice(0).reverse()) {
+    end()
+    await new Promise(resolve => setImmediate(resolve))
+  }
   await alice.until(() => alice.messages.length === 2)
   t.strictSame(alice.texts, ['a1', 'b2'])
   t.match(alice.errors, [{ code: 'MICS_ENCRYPTION_FAILED', message: /message 1 from bob .*not for this key/ }])
