@@ -10,15 +10,16 @@ async function startProxy (t: Test, url: string): Promise<TcpProxy> {
   return proxy
 }
 
-/** Waits of many days between attempts: what connects is not the client's patience. */
-const NEVER = 1_000_000
+/** No heartbeat for an hour, and days between attempts: it is the page's events by which it finds out and connects. */
+const PATIENCE = { heartbeatTimeoutMs: 3 * 3_600_000, random: 1_000_000 }
 
 t.test('offline it finds out that the connection is dead; online again it connects at once, and sends', async t => {
   const gateway = await startPatientGateway(t)
+  gateway.hooks.config = { heartbeatTimeoutSeconds: 3 * 3600 }
   const tabs = await Tabs.start(t)
   const url = (): string => wsUrl(gateway.url)
   const bob = await gateway.connect('bob')
-  const alice = await tabs.open({ url, token: () => 'valid:alice', deviceId: 'd1', sendTimeoutMs: 600_000, random: NEVER })
+  const alice = await tabs.open({ url, token: () => 'valid:alice', deviceId: 'd1', sendTimeoutMs: 600_000, ...PATIENCE })
   await alice.connect()
   // This Chromium leaves an open WebSocket open, and nothing goes through it any more.
   await alice.page.context().setOffline(true)
@@ -33,10 +34,11 @@ t.test('offline it finds out that the connection is dead; online again it connec
 
 t.test('a connection that has silently died is found out when the tab is looked at again', async t => {
   const gateway = await startPatientGateway(t)
+  gateway.hooks.config = { heartbeatTimeoutSeconds: 3 * 3600 }
   const proxy = await startProxy(t, gateway.url)
   const tabs = await Tabs.start(t)
   const url = (): string => `ws://127.0.0.1:${proxy.port}`
-  const alice = await tabs.open({ url, token: () => 'valid:alice', deviceId: 'd1', random: NEVER })
+  const alice = await tabs.open({ url, token: () => 'valid:alice', deviceId: 'd1', ...PATIENCE })
   await alice.connect()
   const lookAtIt = async (): Promise<void> => await alice.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
   proxy.cut()

@@ -79,10 +79,12 @@ export class Tab {
 
   static async open (page: Page, site: string, { url, token, random = 0, ...options }: TabOptions): Promise<Tab> {
     const tab = new Tab(page)
-    page.on('console', message => {
-      if (['error', 'warning'].includes(message.type())) tab.complaints.push(message.text())
-    })
-    page.on('pageerror', error => tab.complaints.push(String(error.stack)))
+    const complain = (text: string): void => {
+      tab.complaints.push(text)
+      tab.events.emit('change')
+    }
+    page.on('console', message => { if (['error', 'warning'].includes(message.type())) complain(message.text()) })
+    page.on('pageerror', error => complain(String(error.stack)))
     const lists: Record<string, unknown[]> = {
       state: tab.states, message: tab.messages, repeat: tab.repeats, error: tab.errors, frame: tab.frames, ready: [],
     }
@@ -94,7 +96,8 @@ export class Tab {
     await page.exposeFunction('askUrl', url)
     await page.exposeFunction('askToken', token)
     await page.goto(site)
-    await tab.until(() => lists.ready.length > 0)
+    await tab.until(() => lists.ready.length > 0 || tab.complaints.length > 0)
+    if (lists.ready.length === 0) throw new Error(`the page does not work: ${tab.complaints[0]}`)
     await page.evaluate(`start(${JSON.stringify({ random, ...options })})`)
     return tab
   }
