@@ -4,7 +4,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 
@@ -80,10 +80,17 @@ t.test('build-if-stale builds where sources are newer, and only there', async t 
   t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
 
   const future = new Date(Date.now() + 60_000)
-  for (const path of ['routes/dev/page/index.html', 'sdk/client/src/browser.ts']) {
-    utimesSync(join(folder, path), future, future)
-    t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
-    utimesSync(join(folder, path), 0, 0)
+  const past = new Date(0)
+  const paths = [
+    'routes/dev/page/index.html', 'sdk/client/src/node.ts', 'sdk/client/src/browser.ts', 'sdk/hook-server/src/index.ts',
+  ]
+  for (const path of paths) {
+    const source = join(folder, path)
+    mkdirSync(dirname(source), { recursive: true })
+    if (!existsSync(source)) writeFileSync(source, 'export {}\n')
+    utimesSync(source, future, future)
+    t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ }, path)
+    utimesSync(source, past, past)
   }
 })
 
@@ -97,8 +104,8 @@ t.test('without TypeScript a built project goes on, and another says what to do'
 
 t.test('generated code that is not what proto says is found, and left as it is', async t => {
   const folder = project(t)
-  const inputs = ['proto', 'lib/gen', 'buf.yaml', 'buf.gen.yaml', 'sdk/hook-server/buf.gen.yaml', 'sdk/hook-server/src/gen']
-  for (const name of inputs) cpSync(join(root, name), join(folder, name), { recursive: true })
+  const generation = ['proto', 'lib/gen', 'buf.yaml', 'buf.gen.yaml', 'sdk/hook-server/buf.gen.yaml', 'sdk/hook-server/src/gen']
+  for (const name of generation) cpSync(join(root, name), join(folder, name), { recursive: true })
   t.match(run(folder, 'check-generated.js'), { status: 0, stderr: '' })
 
   const generated = join(folder, 'lib/gen/mics/hook/v1/hook_pb.ts')
@@ -109,6 +116,8 @@ t.test('generated code that is not what proto says is found, and left as it is',
     stderr: /run npm run generate, and commit what it changes\.\n {2}lib\/gen\/extra\.ts\n {2}lib\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/,
   })
   t.match(readFileSync(generated, 'utf8'), /\/\/ edited\n$/)
+  rmSync(join(folder, 'sdk/hook-server/src/gen/mics/hook/v1/hook_pb.ts'))
+  t.match(run(folder, 'check-generated.js'), { stderr: /\n {2}sdk\/hook-server\/src\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/ })
 })
 
 for (const { script, variable, program } of [
