@@ -4,16 +4,14 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { DemoNode } from '../../lib/config/app-options.js'
+import { ClientNotBuiltError } from './client-not-built-error.js'
 
 // Beside this file in the sources and in dist/ alike.
 const pageFolder = fileURLToPath(new URL('./page/', import.meta.url))
 
-// The client of the SDK, which is built: at the same place from here in the sources and in dist/, too.
-const clientFolder = fileURLToPath(new URL('../../sdk/client/dist/', import.meta.url))
-const clientFiles = new Map([
-  ['/mics-client.js', 'browser.min.js'],
-  ['/mics-protocol.js', 'protocol.min.js'],
-])
+// Where scripts/build-sdk.js puts the bundles of the client; scripts/build.js puts them at the same place in dist/.
+const bundles = fileURLToPath(new URL('../../sdk/client/dist/', import.meta.url))
+const bundleAt = { '/mics-client.js': 'browser.min.js', '/mics-protocol.js': 'protocol.min.js' }
 
 // Everything the page needs is served here; whatever somebody types into it can load or run nothing.
 const contentSecurityPolicy = (connectTo: string[]): string => [
@@ -32,14 +30,17 @@ const contentSecurityPolicy = (connectTo: string[]): string => [
 export interface DemoPageOptions {
   /** The nodes that the page connects to in turn. Default: the one that serves it. */
   nodes?: () => readonly DemoNode[]
+  /** The folder of the client's bundles. Default: the one that the build puts them into. */
+  clientFolder?: string
 }
 
-/** Embedded mode only: the demo page at `/`, and at `/nodes.json` what it may connect to. */
-export async function demoPage (app: FastifyInstance, { nodes = () => [] }: DemoPageOptions): Promise<void> {
-  for (const file of clientFiles.values()) {
-    if (existsSync(join(clientFolder, file))) continue
-    throw new Error(`the demo page needs the client of sdk/client, which is not built: ${join(clientFolder, file)} is missing. Run npm run build:sdk`)
-  }
+/**
+ * Embedded mode only: the demo page at `/`, and at `/nodes.json` what it may connect to.
+ * @throws {ClientNotBuiltError} where the client is missing that the page is made of
+ */
+export async function demoPage (
+  app: FastifyInstance, { nodes = () => [], clientFolder = bundles }: DemoPageOptions
+): Promise<void> {
   app.addHook('onSend', async (request, reply) => {
     reply.headers({
       'content-security-policy': contentSecurityPolicy(nodes().map(({ port }) => `ws://${cspHost(request)}:${port}`)),
@@ -49,6 +50,10 @@ export async function demoPage (app: FastifyInstance, { nodes = () => [] }: Demo
       'cache-control': 'no-cache',
     })
   })
+  for (const [path, bundle] of Object.entries(bundleAt)) {
+    if (!existsSync(join(clientFolder, bundle))) throw new ClientNotBuiltError(join(clientFolder, bundle))
+    app.get(path, async (_request, reply) => await reply.sendFile(bundle, clientFolder))
+  }
   let pagesLoaded = 0
   app.get('/nodes.json', async ({ socket }) => {
     const all = nodes()
@@ -59,9 +64,6 @@ export async function demoPage (app: FastifyInstance, { nodes = () => [] }: Demo
   })
   // A route a file instead of a wildcard: an unknown path stays the gateway's own 404.
   await app.register(fastifyStatic, { root: pageFolder, wildcard: false, cacheControl: false })
-  for (const [path, file] of clientFiles) {
-    app.get(path, async (_request, reply) => await reply.sendFile(file, clientFolder))
-  }
 }
 
 /**

@@ -80,3 +80,18 @@ t.test('a page that forbids the worker keeps its connection alive without, and t
   t.equal(alice.complaints.length, 1)
   t.match(alice.complaints[0], /worker/i)
 })
+
+t.test('a page that allows only workers of its own site gives the client one', async t => {
+  const gateway = await startPatientGateway(t)
+  gateway.hooks.config = { heartbeatTimeoutSeconds: 3 }
+  const tabs = await Tabs.start(t, {
+    policy: "default-src 'none'; script-src 'self'; img-src data:; worker-src 'self'; connect-src ws://127.0.0.1:*",
+  })
+  const url = (): string => wsUrl(gateway.url)
+  const alice = await tabs.open({ url, token: () => 'valid:alice', deviceId: 'd1', heartbeatTimeoutMs: 3000, ownTimer: true })
+  await alice.connect()
+  await alice.until(() => alice.frames.filter(direction => direction === 'out').length === 5 || alice.times('waiting') > 0)
+  t.equal(alice.times('waiting'), 0)
+  t.equal(alice.page.workers().length, 1)
+  t.strictSame(alice.complaints, [])
+})

@@ -28,6 +28,8 @@ export interface TabOptions extends Pick<MicsClientOptions, Plain> {
   random?: number
   /** 32 bytes: bodies are encrypted with it. */
   key?: number[]
+  /** Heartbeats come from a worker of the site's own. */
+  ownTimer?: boolean
 }
 
 export type Answer = Partial<MessageAck> & { code?: string, ack?: MessageAck }
