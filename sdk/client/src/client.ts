@@ -74,8 +74,8 @@ export class MicsClient {
 
   /**
    * Connects, and stays connected until `close()` or until the gateway says not to come back. Resolves when the client
-   * is connected, at once if it is; until then it goes on trying. An app that looks at `state` may ignore what it
-   * returns: a rejection that nobody waits for is none of an unhandled promise.
+   * is connected, at once if it is; until then it goes on trying. An app that looks at `state` instead may ignore what
+   * it returns: there, a rejection is not reported as unhandled.
    * @throws {MicsError} MICS_CONNECTION_ENDED where connecting again would not help; MICS_CLIENT_CLOSED
    */
   connect (): Promise<ConnectAck> {

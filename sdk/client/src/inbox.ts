@@ -36,7 +36,8 @@ export class Inbox {
     } else {
       this.#decrypting++
       const decrypted = decrypt(this.#encryption, request)
-      // All are begun at once, and each waits for those before it.
+      // All are begun at once, and each waits for those before it: that it failed is dealt with then.
+      decrypted.catch(() => {})
       this.#last = this.#last.then(async () => {
         try {
           this.#listeners.emit(event, incoming(request, await decrypted, userId))

@@ -1,3 +1,4 @@
+import { isBytes } from './bytes.js'
 import { MicsError, textOf } from './errors.js'
 import { encodeClientFrame, MessageType } from './frames.js'
 import type { OutgoingMessage } from './message.js'
@@ -18,7 +19,7 @@ export interface Outgoing {
 export function outgoingOf (message: OutgoingMessage, { maxBodyBytes }: Settings): Outgoing {
   const { toUserId = '', groupId = '', msgId = ulid(Date.now(), Math.random), timestampMs = Date.now() } = message
   const body = typeof message.body === 'string' ? encodeUtf8(message.body) : message.body
-  if (!(body instanceof Uint8Array)) throw invalid('body', 'must be a string or a Uint8Array')
+  if (!isBytes(body)) throw invalid('body', 'must be a string or a Uint8Array')
   if (isFilled(toUserId) === isFilled(groupId)) throw invalid('the message', 'must have either toUserId or groupId')
   if (!isFilled(msgId)) throw invalid('msgId', 'must be a string that is not empty')
   if (!Number.isSafeInteger(timestampMs)) throw invalid('timestampMs', 'must be a whole number of milliseconds')

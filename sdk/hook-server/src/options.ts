@@ -24,7 +24,7 @@ export type HookHandlerOptions = Hooks & Signing & {
   /** Milliseconds that a call's time may be off this machine's, either way. Default 300,000. */
   timestampToleranceMs?: number
   /**
-   * Calls remembered so that none is answered twice, about 150 bytes each. Default 200,000. Where more come within the
+   * Calls remembered so that none is answered twice, about 110 bytes each. Default 200,000. Where more come within the
    * tolerance, the oldest are forgotten, and calls as old as those are refused from then on.
    */
   maxRequestIds?: number
