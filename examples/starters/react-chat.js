@@ -4,6 +4,7 @@ import { createServer } from 'vite'
 import { gatewayUrl } from './gateway.js'
 
 process.env.VITE_MICS_URL = await gatewayUrl()
+process.env.VITE_MICS_TENANT = process.env.MICS_TENANT || 'demo'
 const folder = name => fileURLToPath(new URL(name, import.meta.url))
 const vite = await createServer({
   root: folder('../react-chat'),

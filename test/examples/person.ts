@@ -37,6 +37,12 @@ export class Person {
     }
   }
 
+  /** Resolves with why the tenant does not let it pass. */
+  async refused (to: Recipient, body: string): Promise<string> {
+    const outcome = await this.send(to, body).catch((error: MicsError) => error)
+    return outcome instanceof Error ? outcome.ack?.reason ?? outcome.message : 'it was sent'
+  }
+
   /** Sends, and resolves with the text that comes next. */
   async ask (to: Recipient, body: string): Promise<string> {
     const count = this.messages.length

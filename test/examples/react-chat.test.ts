@@ -1,6 +1,8 @@
 import type { Browser, Locator, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { launchChromium } from '../helpers/chromium.js'
+import { CloseCode } from '../../lib/protocol/close-codes.js'
+import { text } from '../helpers/client.js'
 import { startPatientGateway } from '../helpers/patient-gateway.js'
 import { StartedExample } from './started-example.js'
 
@@ -95,9 +97,33 @@ t.test('two people chat one to one and in a group', async t => {
 
 t.test('what is written without a connection waits, and is sent when it is back', async t => {
   const gateway = await startPatientGateway(t)
-  const example = StartedExample.start(t, 'react-chat', { PORT: '0', MICS_URL: gateway.url.replace('http', 'ws') })
-  const url = await example.printed(/The chat is at (\S+)/)
-  t.ok(url)
+  const example = StartedExample.start(t, 'react-chat', {
+    PORT: '0', MICS_URL: gateway.url.replace('http', 'ws'), MICS_TENANT: 't1',
+  })
+  const alice = await Reader.signIn(t, await example.printed(/The chat is at (\S+)/), 'alice')
+  const bob = await gateway.connect('bob')
+  gateway.hooks.raw.set('auth', response => response.writeHead(500).end())
+  for (const session of gateway.server.app.connections.ofUser('t1', 'alice')) session.close(CloseCode.DRAINING, 'going')
+  await alice.banner('No connection')
+  await alice.page.getByLabel('Write to').fill('bob')
+  await alice.page.getByLabel('Write to').press('Enter')
+  for (const line of ['one', 'two']) {
+    await alice.write(line)
+    await alice.sees(line, 'waiting')
+  }
+  gateway.hooks.raw.delete('auth')
+  // Unless it has just come back by itself.
+  await alice.page.getByRole('button', { name: 'Try now' }).click({ timeout: 1000 }).catch(() => {})
+  await alice.banner('Signed in as alice')
+  t.strictSame((await bob.waitMessages(2)).map(text), ['one', 'two'])
+  for (const line of ['one', 'two']) await alice.sees(line, 'sent')
+
+  t.comment('a tab whose place was taken says so')
+  const deviceId = await alice.page.evaluate("sessionStorage.getItem('deviceId')") as string
+  await gateway.connect('alice', { deviceId })
+  await alice.banner('(4409)')
+  await alice.page.getByRole('button', { name: 'Sign in again' }).click()
+  await alice.page.getByLabel('Your name').waitFor()
   await example.terminate()
   t.notOk(example.isRunning(), 'nothing is left running')
 })

@@ -5,7 +5,17 @@ import { createClient } from './create-client.js'
 
 export function App () {
   const [client, setClient] = useState()
-  if (client === undefined) return <SignIn onSignIn={name => setClient(createClient(name))} />
-  // The chat closes the client when it goes.
-  return <Chat client={client} onSignOut={() => setClient(undefined)} />
+
+  const signIn = name => {
+    const client = createClient(name)
+    client.connect()
+    // The chat is there, and listens, before the first message can come.
+    setClient(client)
+  }
+  const signOut = () => {
+    client.close()
+    setClient(undefined)
+  }
+
+  return client === undefined ? <SignIn onSignIn={signIn} /> : <Chat client={client} onSignOut={signOut} />
 }

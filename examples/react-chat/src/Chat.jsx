@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { useConnectionState, useMessages } from '@mics/client/react'
 import { Compose } from './Compose.jsx'
 import { ConnectionBanner } from './ConnectionBanner.jsx'
@@ -13,12 +13,6 @@ export function Chat ({ client, onSignOut }) {
   const { outgoing, send, retry } = useOutgoing(client)
   const [open, setOpen] = useState('#lobby')
   const [people, setPeople] = useState([])
-
-  // Behind useMessages: it listens by now, and misses nothing of what waited for us.
-  useEffect(() => {
-    client.connect()
-    return () => { client.close() }
-  }, [client])
 
   const openPerson = name => {
     setPeople(people.includes(name) ? people : [...people, name])

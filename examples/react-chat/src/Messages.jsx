@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react'
 
 export function Messages ({ messages, onRetry }) {
   const end = useRef(null)
-  useEffect(() => end.current.scrollIntoView(), [messages.length])
+  useEffect(() => { end.current.scrollIntoView() }, [messages.length])
   return (
     <ol className='messages' aria-live='polite'>
       {messages.map(message => (

@@ -1,10 +1,10 @@
 import { MicsClient } from '@mics/client'
 
-/** A client for whoever signed in. It connects when it is told to. */
+/** A client for whoever signed in. It connects by `connect()`, and stays connected until `close()`. */
 export function createClient (name) {
   return new MicsClient({
     url: import.meta.env.VITE_MICS_URL ?? 'ws://localhost:8080',
-    tenantId: 'demo',
+    tenantId: import.meta.env.VITE_MICS_TENANT ?? 'demo',
     deviceId: deviceId(),
     // The demo tenant takes `valid:<name>`. Your app asks its own backend, each time: a token may have run out.
     token: async () => `valid:${name}`,
