@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { GatewayConfig } from '../lib/config/gateway-config.js'
@@ -9,6 +8,7 @@ import { TopicNames } from '../lib/mq/topic-names.js'
 import { Tenant } from '../lib/tenants/tenant.js'
 import { CommandError } from './failure.js'
 import { loadAll } from './load-all.js'
+import { readSecret } from './secret-file.js'
 
 /** What every command about events is told. */
 export interface EventsOptions {
@@ -122,16 +122,6 @@ export function endSoonAfter (signal: AbortSignal): void {
 export function parseCount (text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
   return Number(text)
-}
-
-function readSecret (path: string): string {
-  try {
-    const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-    if (secret !== '') return secret
-  } catch (error) {
-    throw new CommandError('MICS_SECRET_FILE_UNREADABLE', `--secret-file: cannot read ${path}: ${(error as Error).message}`)
-  }
-  throw new CommandError('MICS_SECRET_FILE_EMPTY', `--secret-file: ${path} is empty; write the secret into it`)
 }
 
 function warnAway (why: string): void {

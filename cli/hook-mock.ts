@@ -10,17 +10,7 @@ interface HookMockCommandOptions {
   members?: Groups
 }
 
-export function hookCommand (): Command {
-  return new Command('hook')
-    .description('try hooks')
-    .addCommand(mockCommand())
-    .addHelpText('after', `
-Examples:
-  $ mics hook mock
-  $ mics hook mock --port 8085 --members team=alice,bob`)
-}
-
-function mockCommand (): Command {
+export function mockCommand (): Command {
   return new Command('mock')
     .description("run the demo tenant's hooks alone, to try a gateway of your own against")
     .option('-p, --port <number>', 'port to listen on; 0: any free one', parsePort, 8081)

@@ -4,7 +4,8 @@ import { clientCommand } from './client.js'
 import { configCommand } from './config-check.js'
 import { devCommand } from './dev.js'
 import { eventsCommand } from './events.js'
-import { hookCommand } from './hook-mock.js'
+import { hookCommand } from './hook.js'
+import { mockCommand } from './mock.js'
 import { startCommand } from './start.js'
 import { traceMessageCommand } from './trace-message.js'
 import { version } from '../lib/version.js'
@@ -22,6 +23,7 @@ const program = new Command('mics')
   .addCommand(startCommand())
   .addCommand(configCommand())
   .addCommand(hookCommand())
+  .addCommand(mockCommand())
   .addCommand(clientCommand())
   .addCommand(eventsCommand())
   .addCommand(traceMessageCommand())
@@ -31,6 +33,8 @@ Examples:
   $ mics start                    production, configured by environment variables
   $ mics config check             what is in effect, or everything that is wrong
   $ mics hook mock --port 8081    hooks to try your own gateway against
+  $ mics hook doctor --help       what is wrong with a tenant's hooks
+  $ mics mock                     a scripted gateway to test a client SDK against
   $ mics client -t me --user bob    connect as a user, send, and print what comes
   $ mics events tail --tenant me  what is published for a tenant
   $ mics trace-message -t me -m 1 why a message did not arrive`)

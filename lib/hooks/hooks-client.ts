@@ -26,10 +26,10 @@ export type HookOperation = 'auth' | 'check-message' | 'get-group-members' | 'ge
 export const HOOK_TIMEOUT_MS = 150
 
 /** Calls of one hook at once, whatever the tenant asks for: each may hold a whole response. */
-const MAX_CALLS_AT_ONCE = 1024
+export const MAX_CALLS_AT_ONCE = 1024
 
 /** Bytes of a response. Members: 200,000 ids; offline messages: a page of bodies. */
-const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
+export const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
   auth: 64 * 1024,
   'check-message': 64 * 1024,
   'get-group-members': 16 * 1024 * 1024,

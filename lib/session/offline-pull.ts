@@ -1,24 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyBaseLogger } from 'fastify'
 import type { TenantSettings } from '../config/gateway-config.js'
 import { MessageType } from '../gen/mics/message/v1/message_pb.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { OfflinePage } from '../hooks/offline-page.js'
-import type { ThrottledLog } from '../log/throttled-log.js'
+import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { TenantMetrics } from '../metrics/tenant-metrics.js'
 import type { Message } from '../protocol/message.js'
 import { messageSize } from '../protocol/server-frame.js'
 import type { TenantBytes } from '../tenants/tenant-bytes.js'
 import type { SpanParent } from '../tracing/span.js'
 
-const PAGE_SIZE = 100
+export const PAGE_SIZE = 100
 const MAX_PAGES = 10
 
 /** Characters of a cursor: it is sent back, and remembered for as long as the pull takes. */
 const MAX_CURSOR_LENGTH = 8192
 
 /** What keeps a pull from going as it should, and what to do about it. The names are metric label values too. */
-const PROBLEMS = {
+export const PULL_PROBLEMS = {
   not_ok: 'the answer has messages but not ok: set ok, or nothing is delivered',
   too_many_messages: 'a page has more messages than max_messages: those beyond are passed over, return them with the next cursor',
   no_cursor: 'has_more is set without a next_cursor: what is behind is not asked for',
@@ -33,7 +32,7 @@ const PROBLEMS = {
   no_room: 'too much that was pulled waits for slow readers: the rest comes with the next connection',
 }
 
-export type PullProblem = keyof typeof PROBLEMS
+export type PullProblem = keyof typeof PULL_PROBLEMS
 
 export interface OfflinePullDeps {
   hooks: Pick<HooksClient, 'getOfflineMessages' | 'timeoutMs'>
@@ -42,7 +41,7 @@ export interface OfflinePullDeps {
   /** Bytes of the largest frame that a client may send, and so of the largest message. */
   maxFrameBytes: number
   throttledLog: ThrottledLog
-  log: FastifyBaseLogger
+  log: Record<'info' | 'warn', LogLine>
 }
 
 /** The device that messages are pulled for. */
@@ -128,5 +127,5 @@ function reportProblem ({ throttledLog, log }: OfflinePullDeps, puller: Puller, 
   // Whoever was away for long has much to pull: nothing is wrong with that.
   const line = problem === 'more_left' ? log.info.bind(log) : log.warn.bind(log)
   throttledLog.log(`pull ${tenantId} ${problem}`, line,
-    { tenantId, userId, deviceId, traceId, problem, explanation: PROBLEMS[problem] }, 'pulling offline messages: a problem')
+    { tenantId, userId, deviceId, traceId, problem, explanation: PULL_PROBLEMS[problem] }, 'pulling offline messages: a problem')
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { create } from '@bufbuild/protobuf'
+import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { Connections } from '../connections/connections.js'
@@ -30,6 +31,7 @@ import { Replay } from './replay.js'
 
 /** What a session needs of the node it lives on. */
 export interface SessionDeps extends OfflinePullDeps {
+  log: FastifyBaseLogger
   nodeId: string
   maxInflight: number
   maxBufferedBytes: number

@@ -90,7 +90,7 @@ t.test('every query that the guides show is one', async t => {
 
 t.test('every option of mics that the guides name exists', async t => {
   const calls = guides.flatMap(guide => readDocument(guide).match(/(?:mics(?:\.js)? [a-z]|npm run (?:dev|mics) -- )[^`\n|]*/g) ?? [])
-  const commands = ['client', 'dev', 'hook mock', 'events tail', 'events dlq list', 'events dlq replay', 'trace-message', 'config check', 'start']
+  const commands = ['client', 'dev', 'hook mock', 'hook doctor', 'events tail', 'events dlq list', 'events dlq replay', 'trace-message', 'config check', 'start']
   for (const command of commands) {
     const named = calls.filter(call => call.includes(` ${command} `) || call.startsWith(`npm run ${command} `))
       .flatMap(call => call.match(/(?<= )--[a-z][a-z-]*/g) ?? [])

@@ -58,7 +58,7 @@ export function resolveLink (document: string, target: string): { path: string, 
   return { path: path === '' ? document : posix.join(posix.dirname(document), path), anchor }
 }
 
-/** The anchors of a document's headings, as GitHub makes them, in order: it keeps letters of every script. */
+/** The anchors of a document: its own, and those of its headings as GitHub makes them, which keeps all scripts. */
 export function anchors (markdown: string): Set<string> {
   const found = new Set<string>()
   for (const [, heading] of withoutCode(markdown).matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
@@ -68,5 +68,6 @@ export function anchors (markdown: string): Set<string> {
     for (let n = 1; found.has(anchor); n++) anchor = `${slug}-${n}`
     found.add(anchor)
   }
-  return found
+  const own = [...withoutCode(markdown).matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, id]) => id)
+  return new Set([...found, ...own])
 }

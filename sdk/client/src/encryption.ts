@@ -89,7 +89,7 @@ export function aesGcm (options: AesGcmOptions): BodyEncryption {
   const lookup = typeof options.keys === 'function' ? options.keys : keyRing(options.keys)
   if (typeof keyId === 'string') {
     keyIdBytes(keyId)
-    if (typeof options.keys !== 'function' && lookup(keyId) === undefined) throw unknownKey(keyId)
+    if (typeof options.keys !== 'function' && !Object.keys(options.keys).includes(keyId)) throw unknownKey(keyId)
   }
 
   async function keyOf (id: string, usage: 'encrypt' | 'decrypt'): Promise<AesKey> {

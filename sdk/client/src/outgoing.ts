@@ -53,7 +53,7 @@ export async function encryptedFrameOf (
   let body
   try {
     // A copy: the app may use its own for something else meanwhile.
-    body = await encryption.encrypt(outgoing.body.slice(), { tenantId, msgId, toUserId, groupId })
+    body = await encryption.encrypt(new Uint8Array(outgoing.body), { tenantId, msgId, toUserId, groupId })
   } catch (cause) {
     throw new MicsError('MICS_ENCRYPTION_FAILED', `the message ${msgId} cannot be encrypted: ${textOf(cause)}`, { cause })
   }

@@ -10,8 +10,8 @@ export { wechatTransport }
 declare const wx: WechatApi
 
 /**
- * The client for WeChat mini programs. Put the gateway's domain on the mini program's list of socket domains (`wss` only):
- * otherwise it connects nowhere but in the developer tools.
+ * The client for WeChat mini programs. The gateway's domain must be on the mini program's list of socket domains, as
+ * `wss`: otherwise it connects nowhere but in the developer tools.
  */
 export class MicsClient extends Client {
   /** @throws {MicsError} MICS_INVALID_ARGUMENT, naming the option that cannot be used */

@@ -3,7 +3,9 @@ import { createCipheriv, createDecipheriv, randomBytes, webcrypto } from 'node:c
 import fc from 'fast-check'
 import t from 'tap'
 import { aesGcm, type AesGcmOptions, type EncryptionContext } from '../../../sdk/client/src/encryption.js'
+import { startPatientGateway } from '../../helpers/patient-gateway.js'
 import { text } from '../../protocol/wire-arbitraries.js'
+import { SdkClient, wsUrl } from './sdk-client.js'
 
 const context: EncryptionContext = { tenantId: 'acme', msgId: 'm1', toUserId: 'bob', groupId: '' }
 const key = Buffer.alloc(32, 7)
@@ -195,4 +197,46 @@ t.test('where there is no WebCrypto it says where there is', async t => {
     Object.defineProperty(globalThis, 'crypto', found)
   }
   t.ok(await encryption.encrypt(hello, context), 'and goes on once there is')
+})
+
+t.test('over a gateway: recipients read it, and neither the gateway nor the tenant\'s hooks do', async t => {
+  const gateway = await startPatientGateway(t)
+  gateway.hooks.groups.set('team', ['alice', 'bob'])
+  const bodies: Buffer[] = []
+  gateway.hooks.check = ({ message }) => {
+    bodies.push(Buffer.from(message?.msgBody ?? []))
+    return { allow: true }
+  }
+  const encryption = aesGcm({ keys: { k1: key }, keyId: 'k1' })
+  const url = wsUrl(gateway.url)
+  const alice = new SdkClient(t, { url, encryption })
+  const bob = new SdkClient(t, { url, token: 'valid:bob', encryption })
+  const stranger = new SdkClient(t, { url, token: 'valid:bob', deviceId: 'd2', encryption: aesGcm({ keys: { k2: other }, keyId: 'k2' }) })
+  await Promise.all([alice, bob, stranger].map(async ({ client }) => await client.connect()))
+  await alice.client.send({ toUserId: 'bob', body: 'to you' })
+  await alice.client.send({ groupId: 'team', body: 'to all' })
+  await bob.until(() => bob.messages.length === 2)
+  t.strictSame(bob.texts, ['to you', 'to all'])
+  t.equal(bodies.length, 2)
+  t.notOk(bodies.some(body => body.includes('to ')))
+  await stranger.until(() => stranger.errors.length === 2)
+  t.match(stranger.errors, [{ code: 'MICS_ENCRYPTION_FAILED', cause: { code: 'MICS_KEY_UNKNOWN', keyId: 'k1' } }])
+  t.strictSame(stranger.messages, [])
+})
+
+t.test('a Buffer that the app fills again after send() is encrypted as it was', async t => {
+  const gateway = await startPatientGateway(t)
+  let give = (_: Uint8Array): void => {}
+  const late = new Promise<Uint8Array>(resolve => { give = resolve })
+  const url = wsUrl(gateway.url)
+  const encryption = aesGcm({ keys: async () => await late, keyId: 'k1' })
+  const [alice, bob] = ['alice', 'bob'].map(user => new SdkClient(t, { url, token: `valid:${user}`, encryption }))
+  await Promise.all([alice, bob].map(async ({ client }) => await client.connect()))
+  const body = Buffer.from('hello')
+  const sent = alice.client.send({ toUserId: 'bob', body })
+  body.fill('x')
+  give(key)
+  await sent
+  await bob.until(() => bob.messages.length === 1)
+  t.strictSame(bob.texts, ['hello'])
 })

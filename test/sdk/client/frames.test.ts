@@ -231,7 +231,7 @@ for (const [what, bytes] of Object.entries<Uint8Array>({
   'a length of 2^64 less one': Buffer.from('0affffffffffffffffff01', 'hex'),
   'wire type 6': Buffer.from('0e', 'hex'),
   'field 0': Buffer.from('00', 'hex'),
-  'a field number past 2^29': Buffer.from('888080808001', 'hex'),
+  'a field number past 2^29': Buffer.from('88808080800107', 'hex'),
   'a group that does not end': Buffer.from('4b', 'hex'),
   'a group that ends without a beginning': Buffer.from('4c', 'hex'),
   'a group that another one ends': Buffer.from('4b54', 'hex'),
