@@ -2,6 +2,7 @@
 // unless MICS_URL names one.
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import config from '../wechat-page/config.js'
 import { startGateway } from './gateway.js'
 
 const folder = fileURLToPath(new URL('../wechat-page', import.meta.url))
@@ -13,19 +14,19 @@ rmSync(`${folder}/miniprogram_npm`, { recursive: true, force: true })
 cpSync(`${sdk}/${miniprogram}`, `${folder}/miniprogram_npm/@mics/client`, { recursive: true })
 
 // The address stands in the mini program's config.js, so the port is a fixed one here.
-const port = process.env.PORT ?? '8080'
-const url = process.env.MICS_URL || (await startGateway({ PORT: port })).url.replace('http:', 'ws:')
+const given = process.env.MICS_URL || undefined
+const url = given ?? (await startGateway({ PORT: process.env.PORT ?? '8080' })).url.replace('http:', 'ws:')
 
 console.log(`
   The mini program is ready in ${folder}
   The gateway is ${url}
-
-  1. In WeChat's developer tools choose Import, and that folder. Any AppID will do, a test one too.
-  2. The address of the gateway must be in config.js of the mini program, which says ws://127.0.0.1:8080.
-  3. Sign in with any name, and write to the group lobby.${process.env.MICS_URL
-    ? ''
-    : `
-     Somebody else is at ${url.replace('ws:', 'http:')} in a browser, as another person.`}
-
-  To stop it, press Ctrl-C.
 `)
+if (config.url !== url) console.log(`  Put that address into config.js, which says ${config.url}\n`)
+console.log(`  In WeChat's developer tools choose Import, and that folder; a test AppID will do.
+  Sign in with any name, and write to the group lobby.
+`)
+if (given === undefined) {
+  console.log(`  Be somebody else at ${url.replace('ws:', 'http:')} in a browser.
+  To stop the gateway, press Ctrl-C.
+`)
+}
