@@ -54,7 +54,7 @@ t.test('its delays follow each other as in the sequences of the vectors, anew af
     let failures = 0
     for (const step of steps) {
       if (step.event === 'connect_ack') failures = 0
-      else t.equal(reconnectDelayMs(step.code, failures++, random), Math.round(step.delay_ms), name)
+      else t.equal(reconnectDelayMs(step.code, failures++, random), Math.round(step.delay_ms as number), name)
     }
   }
 })
