@@ -15,7 +15,8 @@ export class Terminal {
     this.child = spawn('bash', ['--noprofile', '--norc', '-c', `exec 2>&1\n${commands}`], {
       cwd,
       detached: true,
-      env: { PATH, HOME, XDG_CACHE_HOME, TMPDIR: folder },
+      // To a terminal Python would write each line at once.
+      env: { PATH, HOME, XDG_CACHE_HOME, TMPDIR: folder, PYTHONUNBUFFERED: '1' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     putOnLeash(this.child, folder, { group: true })
