@@ -1,13 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { ConnectionEndedError, type ChatClient, type ClientEvent, type OutgoingMessage } from '../lib/chat-client/chat-client.js'
-import { isPassing } from '../lib/chat-client/reconnecting.js'
-import { AckStatus, MessageType, type MessageAck } from '../lib/gen/mics/message/v1/message_pb.js'
 import { CloseCode } from '../lib/protocol/close-codes.js'
-import { clientLine } from './client-line.js'
+import type { MicsClient } from '../sdk/client/src/client.js'
+import { MicsError } from '../sdk/client/src/errors.js'
+import type { OutgoingMessage } from '../sdk/client/src/message.js'
+import { clientLine, type ClientEvent } from './client-line.js'
 import { ClientProgress } from './client-progress.js'
+import { ClientSender } from './client-sender.js'
 import { parseCount, stopSignal } from './events-source.js'
 import { CommandError, fail } from './failure.js'
 import { parseGatewayUrls } from './gateway-urls.js'
@@ -30,8 +30,8 @@ interface ClientOptions {
   stay?: boolean
 }
 
-/** Milliseconds until a message that failed for now is sent again. */
-const RETRY_PAUSE_MS = 500
+/** The longest that the client's timers can wait: a heartbeat every 8 days is none anyway. */
+const MAX_HEARTBEAT_WINDOW_MS = 2 ** 31 - 1
 
 const defaultUrl = 'ws://localhost:8080'
 
@@ -48,13 +48,13 @@ export function clientCommand (): Command {
     .description('connect as a user, send messages, and print what comes as lines of JSON')
     .option('--url <url,...>', `gateways, one after another each time it connects again (default: ${defaultUrl})`,
       (text, earlier: string[] = []) => [...earlier, ...parseGatewayUrls(text, client)])
-    .requiredOption('-t, --tenant <id>', 'the tenant')
+    .requiredOption('-t, --tenant <id>', 'the tenant', notEmpty('an id'))
     .addOption(new Option('--token <token>', 'the token that its auth hook knows (MICS_TOKEN)')
       .conflicts('user').argParser(notEmpty('a token')))
     .option('--user <name>', 'a user of `mics dev` or `mics hook mock`, whose token is valid:<name>', notEmpty('a name'))
-    .option('--device <id>', 'the device (default: a new one each time)')
-    .addOption(new Option('--to <user>', 'send to this user').conflicts('group'))
-    .option('--group <id>', 'send to this group')
+    .option('--device <id>', 'the device (default: a new one each time)', notEmpty('an id'))
+    .addOption(new Option('--to <user>', 'send to this user').conflicts('group').argParser(notEmpty('a user')))
+    .option('--group <id>', 'send to this group', notEmpty('an id'))
     .option('--text <text>', 'what to send; several may be given; without it, each line of stdin', append)
     .option('--msg-id <id>', 'the msg_id of a single --text (default: a new one each time)', notEmpty('an id'))
     .option('--retry <seconds>', 'send again for so long what failed for now, such as "tenant qps limited"', parseSeconds, 0)
@@ -119,67 +119,81 @@ async function runClient (options: ClientOptions, token: string): Promise<number
   }
 
   // Loaded here, so that help need not wait for it.
-  const { ChatClient } = await import('../lib/chat-client/chat-client.js')
-  const client = new ChatClient({
-    urls: url,
+  const { MicsClient } = await import('../sdk/client/src/node.js')
+  const client = new MicsClient({
+    url,
     tenantId: tenant,
     token,
     deviceId: device ?? `cli-${randomBytes(4).toString('hex')}`,
-    heartbeatMs: heartbeat * 1000,
-    onEvent,
+    heartbeatTimeoutMs: Math.min(Math.round(heartbeat * 3000), MAX_HEARTBEAT_WINDOW_MS),
+    maxInFlight: 1,
+    // What is too large is for the gateway to say.
+    maxBodyBytes: Number.MAX_SAFE_INTEGER,
+    outboxMaxBytes: Number.MAX_SAFE_INTEGER,
   })
+  const ended = tellEvents(client, onEvent)
+  const sender = new ClientSender(client, { retryMs: options.retry * 1000, onEvent })
+  client.connect()
   const work = async (): Promise<void> => {
     for await (const message of messagesOf(options, progress)) {
-      const ack = await sendPatiently(client, message, options.retry)
-      if (ack.status === AckStatus.SENT) progress.sent()
+      if (await sender.send(message)) progress.sent()
     }
     if (receive > 0) await progress.allReceived
-    else if (options.stay || (options.to ?? options.group) === undefined) await client.ended
+    else if (options.stay || (options.to ?? options.group) === undefined) await ended
   }
   try {
-    const end = await Promise.race([
-      work().then(() => undefined),
-      client.ended,
+    const problem = await Promise.race([
+      work().catch(error => error),
+      ended,
       aborted(stop),
       aborted(over).then(() => new CommandError('MICS_TIME_IS_UP', whatWasMissing(options, progress))),
     ])
-    if (end instanceof ConnectionEndedError) throw new CommandError(end.code, explained(end))
-    if (end instanceof Error) throw end
+    if (problem instanceof MicsError && problem.closeCode !== undefined) {
+      throw endedError(problem.closeCode, problem.closeReason)
+    }
+    if (problem instanceof Error) throw problem
   } finally {
-    client.close()
-    await client.ended
+    const wasConnected = client.state.name === 'connected'
+    await client.close()
+    if (wasConnected) onEvent({ type: 'closed', code: CloseCode.NORMAL, reason: '' })
     // One that stays open must not hold the process.
     if (readsStdin(options)) process.stdin.destroy()
   }
   return progress.isComplete ? 0 : 1
 }
 
+/** Hands on what happens, in order. Resolves when connecting again would not help. */
+async function tellEvents (client: MicsClient, onEvent: (event: ClientEvent) => void): Promise<CommandError> {
+  client.on('message', message => onEvent({ type: 'message', message, isRepeat: false }))
+  client.on('repeat', message => onEvent({ type: 'message', message, isRepeat: true }))
+  client.on('ack', ack => onEvent({ type: 'ack', ack }))
+  client.on('error', error => {
+    if (error.code === 'MICS_LISTENER_FAILED') fail(error.cause)
+    onEvent({ type: 'error', error })
+  })
+  return await new Promise(resolve => client.on('state', state => {
+    if (state.name === 'connected') onEvent({ type: 'connected', state })
+    if (state.name !== 'waiting' && state.name !== 'closed') return
+    const { code, reason } = state
+    onEvent({ type: 'closed', code, reason, retryAt: state.name === 'waiting' ? state.retryAt : undefined })
+    if (state.name === 'closed') resolve(endedError(code, reason))
+  }))
+}
+
 async function * messagesOf (
   { to, group, text, msgId }: ClientOptions, progress: ClientProgress
-): AsyncGenerator<OutgoingMessage> {
-  if (to === undefined && group === undefined) return
-  const destination = group === undefined
-    ? { msgType: MessageType.SINGLE_CHAT, toUserId: to }
-    : { msgType: MessageType.GROUP_CHAT, groupId: group }
+): AsyncGenerator<OutgoingMessage & { msgId: string }> {
+  const destination = to !== undefined ? { toUserId: to } : group !== undefined ? { groupId: group } : undefined
+  if (destination === undefined) return
   // A line is given as soon as it is read, though others may still be before it.
   for await (const line of text ?? createInterface(process.stdin).on('line', () => progress.given())) {
-    yield { ...destination, msgId: msgId ?? randomUUID(), msgBody: Buffer.from(line), timestampMs: BigInt(Date.now()) }
+    yield { ...destination, msgId: msgId ?? randomUUID(), body: line, timestampMs: Date.now() }
   }
 }
 
 /** What a terminal's user types is somebody else's where there is nothing to send. */
 function readsStdin ({ to, group, text }: ClientOptions): boolean {
   return (to ?? group) !== undefined && text === undefined
-}
-
-/** The last ack: of a message that failed for now it is sent again, as long as `seconds` allow. */
-async function sendPatiently (client: ChatClient, message: OutgoingMessage, seconds: number): Promise<MessageAck> {
-  const deadline = Date.now() + seconds * 1000
-  for (;;) {
-    const ack = await client.send(message)
-    if (ack.status === AckStatus.SENT || !isPassing(ack.reason) || Date.now() + RETRY_PAUSE_MS > deadline) return ack
-    await delay(RETRY_PAUSE_MS)
-  }
 }
 
 /** Never, where there is no signal. */
@@ -195,9 +209,10 @@ function whatWasMissing ({ timeout, receive }: ClientOptions, { missing }: Clien
   return missing > 0 ? `${seconds}, and ${missing} of ${receive} messages have not come` : seconds
 }
 
-function explained ({ message, closeCode }: ConnectionEndedError): string {
-  const hint = advice[closeCode]
-  return hint === undefined ? message : `${message}: ${hint}`
+function endedError (code: number, reason = ''): CommandError {
+  const words = `the connection was closed with ${code}${reason === '' ? '' : `, ${reason}`}`
+  const hint = advice[code]
+  return new CommandError('MICS_CONNECTION_ENDED', hint === undefined ? words : `${words}: ${hint}`)
 }
 
 function append (text: string, earlier: string[] = []): string[] {

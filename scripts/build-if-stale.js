@@ -27,7 +27,8 @@ function isStale () {
 /** What ends up in dist/, and what says how. */
 function sources () {
   const top = readdirSync(root).filter(name => name.endsWith('.ts') || /^tsconfig.*\.json$/.test(name))
-  const folders = ['cli', 'lib', 'plugins', 'routes'].filter(name => existsSync(join(root, name)))
+  const folders = ['cli', 'lib', 'plugins', 'routes', 'sdk/client/src', 'sdk/hook-server/src']
+    .filter(name => existsSync(join(root, name)))
   const within = folders.flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(entry => entry.isFile())

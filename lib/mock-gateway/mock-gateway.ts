@@ -115,7 +115,7 @@ export class MockGateway {
       connection: peer.number, tenantId, userId, deviceId, token, ofDevice: connection, url: request.url, rule,
     })
     socket.on('error', () => {}) // A client that has gone; its connection's close says so.
-    if (this.#connections.size >= MAX_CONNECTIONS) return refuseUpgrade(socket, 503, 1)
+    if (this.#wss.clients.size + this.#hanging.size >= MAX_CONNECTIONS) return refuseUpgrade(socket, 503, 1)
     if (action.refuse !== undefined) return refuseUpgrade(socket, action.refuse.status, action.refuse.retryAfterSeconds)
     if (action.hang === 'upgrade') return this.#keep(socket)
     if (action.drop === 'before') {
@@ -126,8 +126,11 @@ export class MockGateway {
       ws.on('error', () => {}) // ws closes a connection that breaks the protocol; the close is in the log.
       if (tenantId === '') return ws.close(CloseCode.UNKNOWN_TENANT, 'tenantId is missing')
       if (token === '' || deviceId === '') return ws.close(CloseCode.AUTH_FAILED, 'token or deviceId is missing')
-      if (action.hang === 'connect_ack') return this.#keep(socket)
-      if (action.drain === true) return ws.close(CloseCode.DRAINING, 'this node is shutting down')
+      if (action.hang === 'connect_ack' || action.silent === true) return this.#keep(socket)
+      if (action.drain === true) {
+        this.drain()
+        return ws.close(CloseCode.DRAINING, 'this node is shutting down')
+      }
       if (action.close !== undefined && action.close.after !== true) {
         this.log.add('close', { connection: peer.number, tenantId, userId, deviceId, ...action.close })
         return ws.close(action.close.code, action.close.reason)

@@ -1,16 +1,8 @@
-import {
-  create, fromBinary, toBinary, type DescMessage, type Message, type MessageInitShape, type MessageShape,
-} from '@bufbuild/protobuf'
-import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
 import type { FastifyInstance } from 'fastify'
 import type { TenantConfig } from '../../lib/config/gateway-config.js'
-import {
-  AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetGroupMembersResponseSchema,
-  GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema, type HookMeta,
-} from '../../lib/gen/mics/hook/v1/hook_pb.js'
+import { hookServer } from '../../sdk/hook-server/src/fastify.js'
+import type { Operation, Signing } from '../../sdk/hook-server/src/index.js'
 import { DemoGroups } from './demo-groups.js'
-import { headerSignatureMatches, metaSignMatches } from './hook-signature.js'
 
 export const demoTenantId = 'demo'
 export const demoSecret = 'demo-secret'
@@ -22,7 +14,7 @@ export function demoTenant (authUrl: string): TenantConfig {
 
 /** One answered call, for people to read: it never holds a token or a message body. */
 export interface AnsweredHook {
-  operation: 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+  operation: Operation
   tenantId: string
   /** Whom or what it was about. */
   about: string
@@ -36,66 +28,34 @@ export interface DemoHooksOptions {
   onAnswered?: (call: AnsweredHook) => void
 }
 
-/** What every hook's request has. */
-type HookRequest = GenMessage<Message & { meta?: HookMeta }>
-
-interface Hook<Req extends HookRequest, Res extends DescMessage> {
-  operation: AnsweredHook['operation']
-  request: Req
-  response: Res
-  answer: (request: MessageShape<Req>) => { response: MessageInitShape<Res>, about: string, answer: string }
-}
-
-// Room for the largest group's members going out is Fastify's own matter; this bounds what comes in: a message of
-// the default 1 MiB, and a tenant who raised MAX_MESSAGE_BYTES a little.
-const bodyLimit = 4 * 1024 * 1024
+// A message of the default 1 MiB, and a tenant who raised MAX_MESSAGE_BYTES a little.
+const maxBodyBytes = 4 * 1024 * 1024
 
 const validToken = /^valid:([A-Za-z0-9_.@-]{1,64})$/
 
 /** A tenant's server in miniature: the four hooks, with answers that let a person try every outcome. */
 export async function demoHooks (
-  app: FastifyInstance, { secrets, groups, onAnswered }: DemoHooksOptions
+  app: FastifyInstance, { secrets, groups, onAnswered = () => {} }: DemoHooksOptions
 ): Promise<void> {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/protobuf', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => {
-    done(null, body)
-  })
+  const signing: Signing = secrets.length === 0 ? { allowUnsigned: true } : { secrets }
+  await app.register(hookServer, {
+    ...signing,
+    maxBodyBytes,
+    onRefused: ({ operation, tenantId = '', status, reason }) => {
+      const answer = `${status} ${reason.replaceAll('_', ' ')}`
+      if (operation !== undefined) onAnswered({ operation, tenantId, about: '', answer })
+    },
 
-  function serve<Req extends HookRequest, Res extends DescMessage> (hook: Hook<Req, Res>): void {
-    app.post(`/${hook.operation}`, { bodyLimit }, async (request, reply) => {
-      // No body at all is a valid message with every field at its default.
-      const body = request.body instanceof Uint8Array ? request.body : new Uint8Array()
-      const decoded = decode(hook.request, body)
-      if (decoded === undefined) {
-        return reply.code(400).send({ error: `the body is not a ${hook.request.typeName}; send it in protobuf` })
-      }
-      const signed = secrets.length === 0 || secrets.some(secret =>
-        metaSignMatches(secret, hook.request, decoded) && headerSignatureMatches(secret, request.headers, body))
-      const meta = decoded.meta
-      if (!signed) {
-        const error = 'wrong signature: give the gateway the same tenant secret as this hook server'
-        onAnswered?.({ operation: hook.operation, tenantId: meta?.tenantId ?? '', about: '', answer: '401 wrong signature' })
-        return reply.code(401).send({ error })
-      }
-      const { response, about, answer } = hook.answer(decoded)
-      onAnswered?.({ operation: hook.operation, tenantId: meta?.tenantId ?? '', about, answer })
-      const message = create(hook.response, response)
-      Object.assign(message, { meta: meta && { ...meta, sign: '' } })
-      return reply.type('application/protobuf').send(Buffer.from(toBinary(hook.response, message)))
-    })
-  }
-
-  serve({
-    operation: 'auth',
-    request: AuthRequestSchema,
-    response: AuthResponseSchema,
-    answer: ({ token, deviceId }) => {
+    authenticate: ({ tenantId, token, deviceId }) => {
+      const told = { operation: 'auth', tenantId } as const
       const userId = validToken.exec(token)?.[1]
       if (userId === undefined) {
         const reason = 'invalid token: use valid:<name>'
-        return { response: { ok: false, reason }, about: `device ${deviceId}`, answer: `refused, ${reason}` }
+        onAnswered({ ...told, about: `device ${deviceId}`, answer: `refused, ${reason}` })
+        return { ok: false, reason }
       }
       groups.join(userId)
+      onAnswered({ ...told, about: `user ${userId}, device ${deviceId}`, answer: 'ok' })
       const config = {
         heartbeatTimeoutSeconds: 30,
         offlineBufferTtlSeconds: 300,
@@ -103,49 +63,28 @@ export async function demoHooks (
         userMaxConnections: 20,
         tenantMaxMessageQps: 1000,
       }
-      return { response: { ok: true, userId, deviceId, config }, about: `user ${userId}, device ${deviceId}`, answer: 'ok' }
+      return { ok: true, userId, deviceId, config }
     },
-  })
 
-  serve({
-    operation: 'check-message',
-    request: CheckMessageRequestSchema,
-    response: CheckMessageResponseSchema,
-    answer: ({ message }) => {
-      const to = message?.groupId ? `group ${message.groupId}` : `user ${message?.toUserId ?? ''}`
-      const about = `user ${message?.userId ?? ''} to ${to}`
+    checkMessage: ({ tenantId, message: { userId, toUserId, groupId, body } }) => {
+      const about = `user ${userId} to ${groupId === '' ? `user ${toUserId}` : `group ${groupId}`}`
       // One word is refused so that a person can see what a FAILED ack looks like.
-      const forbidden = Buffer.from(message?.msgBody ?? []).includes('forbidden')
-      return forbidden
-        ? { response: { allow: false, reason: 'forbidden word' }, about, answer: 'refused, forbidden word' }
-        : { response: { allow: true }, about, answer: 'allowed' }
+      const allow = !Buffer.from(body).includes('forbidden')
+      onAnswered({ operation: 'check-message', tenantId, about, answer: allow ? 'allowed' : 'refused, forbidden word' })
+      return allow ? { allow } : { allow, reason: 'forbidden word' }
     },
-  })
 
-  serve({
-    operation: 'get-group-members',
-    request: GetGroupMembersRequestSchema,
-    response: GetGroupMembersResponseSchema,
-    answer: ({ groupId }) => {
-      const userIds = groups.members(groupId)
-      return { response: { userIds }, about: `group ${groupId}`, answer: `${userIds.length} members` }
+    getGroupMembers: ({ tenantId, groupId }) => {
+      const members = groups.members(groupId)
+      const answer = `${members.length} members`
+      onAnswered({ operation: 'get-group-members', tenantId, about: `group ${groupId}`, answer })
+      return members
     },
-  })
 
-  serve({
-    operation: 'get-offline-messages',
-    request: GetOfflineMessagesRequestSchema,
-    response: GetOfflineMessagesResponseSchema,
     // The demo tenant leaves offline messages to the gateway's own buffer.
-    answer: ({ userId }) => ({ response: { ok: true }, about: `user ${userId}`, answer: 'none' }),
+    getOfflineMessages: ({ tenantId, userId }) => {
+      onAnswered({ operation: 'get-offline-messages', tenantId, about: `user ${userId}`, answer: 'none' })
+      return { messages: [] }
+    },
   })
-}
-
-/** Undefined where the bytes are not that message. */
-function decode<Desc extends DescMessage> (schema: Desc, body: Uint8Array): MessageShape<Desc> | undefined {
-  try {
-    return fromBinary(schema, body)
-  } catch {
-    return undefined // the caller answers 400 and says what was expected
-  }
 }

@@ -1,3 +1,4 @@
+import { Ajv } from 'ajv'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ConnectionFilter, MockGateway } from '../../lib/mock-gateway/mock-gateway.js'
 import { checkScenario, ScenarioError } from '../../lib/mock-gateway/parse-scenario.js'
@@ -28,7 +29,6 @@ const deliverSchema = {
 /** How a test, in whatever language, drives a mock gateway and sees what it has seen. */
 export async function mockControl (app: FastifyInstance, { gateway }: { gateway: MockGateway }): Promise<void> {
   // A word that is not known is an error; Fastify's own would leave it out and go on.
-  const { Ajv } = await import('ajv')
   const ajv = new Ajv({ allErrors: true, strict: false })
   app.setValidatorCompiler(({ schema }) => ajv.compile(schema))
 

@@ -1,41 +1,10 @@
 import { once } from 'node:events'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { body, MessageType, text } from '../helpers/client.js'
-import { SECRET, type TestGateway } from '../helpers/gateway.js'
+import { SECRET } from '../helpers/gateway.js'
 import { startPatientGateway } from '../helpers/patient-gateway.js'
-import { mics, spawnMics, type Finished } from './run.js'
-
-/** A line that it prints. */
-type Line = Record<string, unknown>
-
-/** Runs `mics client` as a user of t1, whose stdin is empty, to its end. */
-async function client (
-  { url }: TestGateway, args: string[], env: NodeJS.ProcessEnv = {}
-): Promise<Finished & { lines: Line[] }> {
-  const finished = await mics(['client', '--url', url, '--tenant', 't1', '--timeout', '100', ...args], env)
-  return { ...finished, lines: linesOf(finished.stdout) }
-}
-
-function linesOf (stdout: string): Line[] {
-  return stdout.split('\n').filter(line => line !== '').map(line => JSON.parse(line))
-}
-
-/** One that runs, as a user of t1, until a test or the client itself ends it. */
-function startClient (t: Test, { url }: TestGateway, args: string[]) {
-  const child = spawnMics(['client', '--url', url, '--tenant', 't1', ...args])
-  t.teardown(() => child.kill('SIGKILL'))
-  const exitCode = new Promise<number | null>(resolve => child.once('close', resolve))
-  let stdout = ''
-  let wake = (): void => {}
-  child.stdout.on('data', chunk => {
-    stdout += chunk
-    wake()
-  })
-  async function printed (text: string): Promise<void> {
-    while (!stdout.includes(text)) await new Promise<void>(resolve => { wake = resolve })
-  }
-  return { child, exitCode, printed, lines: () => linesOf(stdout) }
-}
+import { mics } from './run.js'
+import { client, startClient } from './run-client.js'
 
 t.test('it sends, prints the ack, and ends', async t => {
   const gateway = await startPatientGateway(t)
@@ -225,6 +194,10 @@ t.test('what cannot be meant is refused before it connects', async t => {
     [[...who, '--user', ''], /It takes a name/],
     [[...who, '--token', ''], /It takes a token/],
     [[...who, '--user', 'a', '--to', 'b', '--text', 'c', '--msg-id', ''], /It takes an id/],
+    [[...who, '--user', 'a', '--to', '', '--text', 'b'], /It takes a user/],
+    [[...who, '--user', 'a', '--group', ''], /It takes an id/],
+    [[...who, '--user', 'a', '--device', ''], /It takes an id/],
+    [['client', '--tenant', '', '--user', 'a'], /It takes an id/],
     [[...who, '--user', 'a', '--url', 'localhost'], /It takes URLs such as/],
     [[...who, '--user', 'a', '--url', 'ftp://localhost'], /It takes URLs such as/],
     [[...who, '--user', 'a', '--timeout', '0'], /It takes a number of seconds/],

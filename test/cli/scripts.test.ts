@@ -4,7 +4,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 
@@ -60,6 +60,18 @@ t.test('build-if-stale builds where sources are newer, and only there', async t 
   const future = new Date(Date.now() + 60_000)
   utimesSync(join(folder, 'routes/dev/page/index.html'), future, future)
   t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
+
+  const past = new Date(0)
+  utimesSync(join(folder, 'routes/dev/page/index.html'), past, past)
+  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
+  for (const path of ['sdk/client/src/node.ts', 'sdk/hook-server/src/index.ts']) {
+    const source = join(folder, path)
+    mkdirSync(dirname(source), { recursive: true })
+    writeFileSync(source, 'export {}\n')
+    utimesSync(source, future, future)
+    t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ }, path)
+    utimesSync(source, past, past)
+  }
 })
 
 t.test('without TypeScript a built project goes on, and another says what to do', async t => {
@@ -72,7 +84,8 @@ t.test('without TypeScript a built project goes on, and another says what to do'
 
 t.test('generated code that is not what proto says is found, and left as it is', async t => {
   const folder = project(t)
-  for (const name of ['proto', 'lib/gen', 'buf.yaml', 'buf.gen.yaml']) cpSync(join(root, name), join(folder, name), { recursive: true })
+  const generation = ['proto', 'lib/gen', 'buf.yaml', 'buf.gen.yaml', 'sdk/hook-server/buf.gen.yaml', 'sdk/hook-server/src/gen']
+  for (const name of generation) cpSync(join(root, name), join(folder, name), { recursive: true })
   t.match(run(folder, 'check-generated.js'), { status: 0, stderr: '' })
 
   const generated = join(folder, 'lib/gen/mics/hook/v1/hook_pb.ts')
@@ -83,6 +96,8 @@ t.test('generated code that is not what proto says is found, and left as it is',
     stderr: /run npm run generate, and commit what it changes\.\n {2}lib\/gen\/extra\.ts\n {2}lib\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/,
   })
   t.match(readFileSync(generated, 'utf8'), /\/\/ edited\n$/)
+  rmSync(join(folder, 'sdk/hook-server/src/gen/mics/hook/v1/hook_pb.ts'))
+  t.match(run(folder, 'check-generated.js'), { stderr: /\n {2}sdk\/hook-server\/src\/gen\/mics\/hook\/v1\/hook_pb\.ts\n$/ })
 })
 
 for (const { script, variable, program } of [

@@ -1,11 +1,14 @@
 import t from 'tap'
+import { isPassing } from '../../sdk/client/src/ack-reasons.js'
 import { base64url } from '../../sdk/client/src/base64url.js'
 import {
   decodeClientFrame, decodeServerFrame, encodeClientFrame, encodeServerFrame, type ClientFrame, type ServerFrame,
 } from '../../sdk/client/src/frames.js'
+import { Inbox } from '../../sdk/client/src/inbox.js'
+import { Listeners } from '../../sdk/client/src/listeners.js'
 import { isFinal, reconnectDelayMs } from '../../sdk/client/src/reconnect.js'
 import { encodeUtf8 } from '../../sdk/client/src/utf8.js'
-import { bytesOf, vectors, withoutDefaults, type Fields } from './vectors.js'
+import { bytesOf, messageOf, vectors, withoutDefaults, type Fields } from './vectors.js'
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER)
 const MIN = BigInt(Number.MIN_SAFE_INTEGER)
@@ -43,6 +46,36 @@ t.test('@mics/client connects again when the vectors say so', async t => {
   for (const code of unknown) t.notOk(isFinal(code), String(code))
   for (const { close_code: code, failures, random, delay_ms: ms } of vectors('reconnect').cases) {
     if (ms !== null) t.equal(reconnectDelayMs(code, failures, random), Math.round(ms), `${code} after ${failures}`)
+  }
+})
+
+t.test('its delays follow each other as in the sequences of the vectors, anew after each connect_ack', async t => {
+  for (const { name, random, steps } of vectors('reconnect').sequences) {
+    let failures = 0
+    for (const step of steps) {
+      if (step.event === 'connect_ack') failures = 0
+      else t.equal(reconnectDelayMs(step.code, failures++, random), Math.round(step.delay_ms as number), name)
+    }
+  }
+})
+
+t.test('@mics/client calls those reasons passing after which the vectors send again later', async t => {
+  for (const { reason, status, send_again: again } of vectors('ack-reasons').cases) {
+    if (status === 1) t.equal(isPassing(reason), again === 'later', reason)
+  }
+})
+
+t.test('@mics/client knows the repeats of the vectors', async t => {
+  for (const { name, deliveries } of vectors('message-identity').sequences) {
+    const listeners = new Listeners()
+    const inbox = new Inbox(listeners, undefined)
+    const events: string[] = []
+    listeners.on('message', () => events.push('message'))
+    listeners.on('repeat', () => events.push('repeat'))
+    for (const { user_id: userId, device_id: deviceId, msg_id: msgId } of deliveries) {
+      inbox.receive({ ...messageOf({}), timestampMs: 0, userId, deviceId, msgId }, 'somebody')
+    }
+    t.strictSame(events, deliveries.map(({ repeat }) => repeat ? 'repeat' : 'message'), name)
   }
 })
 

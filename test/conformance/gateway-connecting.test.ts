@@ -1,6 +1,4 @@
 import t from 'tap'
-import { isFinal, isPassing, reconnectDelayMs } from '../../lib/chat-client/reconnecting.js'
-import { SeenKeys } from '../../lib/chat-client/seen-keys.js'
 import { CloseCode } from '../../lib/protocol/close-codes.js'
 import { AckReason } from '../../lib/protocol/server-errors.js'
 import { connectParams } from '../../lib/session/connect-params.js'
@@ -10,7 +8,6 @@ import { vectors } from './vectors.js'
 
 const subprotocol = vectors('subprotocol')
 const closeCodes = vectors('close-codes')
-const reconnect = vectors('reconnect')
 
 t.test('the gateway finds token, tenant and device where the vectors put them', async t => {
   for (const { token, offered } of subprotocol.tokens) t.equal(connectParams({}, offered.join(', ')).token, token)
@@ -40,28 +37,8 @@ t.test('the close codes of the vectors are the gateway\'s, all of them', async t
   t.strictSame(Object.fromEntries(own.map(({ name, code }) => [name, code])), { ...CloseCode })
 })
 
-t.test('the client of `mics client` connects again when the vectors say so', async t => {
-  for (const { code, reconnect } of closeCodes.cases) t.equal(isFinal(code), !reconnect, String(code))
-  for (const code of closeCodes.unknown) t.notOk(isFinal(code), String(code))
-  for (const { close_code: code, failures, random, delay_ms: ms } of reconnect.cases) {
-    if (ms !== null) t.equal(reconnectDelayMs(code, failures, random), ms, `${code} after ${failures} failures, random ${random}`)
-  }
-})
-
-t.test('the reasons of the vectors are the gateway\'s, and its client sends again what they say', async t => {
+t.test('the reasons of the vectors are the gateway\'s, all of them', async t => {
   const { cases } = vectors('ack-reasons')
   t.strictSame(new Set(cases.filter(({ reason, send_again: again }) => reason !== '' && again !== 'as_the_tenant_says').map(({ reason }) => reason)),
     new Set(Object.values(AckReason)))
-  for (const { reason, status, send_again: again } of cases) {
-    if (status === 1) t.equal(isPassing(reason), again === 'later', reason)
-  }
-})
-
-t.test('the client of `mics client` knows the repeats of the vectors', async t => {
-  for (const { name, deliveries } of vectors('message-identity').sequences) {
-    const seen = new SeenKeys(100)
-    for (const [index, { user_id: user, device_id: device, msg_id: msgId, repeat }] of deliveries.entries()) {
-      t.equal(!seen.add(JSON.stringify([user, device, msgId])), repeat, `${name}, ${index + 1}`)
-    }
-  }
 })

@@ -184,8 +184,10 @@ export class MicsClient {
       }
       case 'error': {
         const { code, message } = frame.value
-        if (code === FRAME_TOO_LARGE && this.#outbox.frameTooLarge()) break
-        this.#listeners.emit('error', new MicsError('MICS_PROTOCOL_ERROR', `the gateway answered a frame with ${code}: ${message}`))
+        const serverError = { code, message }
+        if (code === FRAME_TOO_LARGE && this.#outbox.frameTooLarge(serverError)) break
+        this.#listeners.emit('error', new MicsError('MICS_PROTOCOL_ERROR',
+          `the gateway answered a frame with ${code}: ${message}`, { serverError }))
       }
     }
   }

@@ -42,7 +42,7 @@ export class Connection {
     this.#settings = settings
     this.#events = events
     this.#heartbeat = new Heartbeat({
-      intervalMs: settings.heartbeatTimeoutMs / 3,
+      intervalMs: Math.ceil(settings.heartbeatTimeoutMs / 3),
       every: settings.transport.every?.bind(settings.transport) ?? everyInterval,
       ping: () => this.send(encodeClientFrame({ case: 'heartbeatPing', value: { timestampMs: Date.now() } })),
       onSilence: () => this.#drop('the gateway does not answer heartbeats'),

@@ -35,6 +35,8 @@ export class MicsError extends Error {
   readonly closeReason?: string
   /** For MICS_MESSAGE_FAILED. */
   readonly ack?: MessageAck
+  /** What the gateway said of a frame, where that is the error; its codes are in `@mics/client/protocol`. */
+  readonly serverError?: ServerError
   /** May the same succeed later? */
   readonly isPassing: boolean
 
@@ -43,6 +45,7 @@ export class MicsError extends Error {
     this.closeCode = details.closeCode
     this.closeReason = details.closeReason
     this.ack = details.ack
+    this.serverError = details.serverError
     this.isPassing = details.isPassing ?? false
   }
 }
@@ -52,7 +55,14 @@ export interface MicsErrorDetails {
   closeCode?: number
   closeReason?: string
   ack?: MessageAck
+  serverError?: ServerError
   isPassing?: boolean
+}
+
+/** The gateway's `error` frame. */
+export interface ServerError {
+  readonly code: number
+  readonly message: string
 }
 
 /** What an app's own function threw, in words. */

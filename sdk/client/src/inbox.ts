@@ -1,8 +1,8 @@
 import type { BodyEncryption } from './encryption-port.js'
 import { MicsError, textOf } from './errors.js'
+import { MessageType, type MessageRequest } from './frames.js'
 import type { Listeners } from './listeners.js'
 import type { IncomingMessage } from './message.js'
-import type { MessageRequest } from './protocol.js'
 import { SeenKeys } from './seen-keys.js'
 import { decodeUtf8 } from './utf8.js'
 
@@ -26,7 +26,8 @@ export class Inbox {
   }
 
   /** @param userId who this client is */
-  receive (request: MessageRequest, userId: string): void {
+  receive (delivered: MessageRequest, userId: string): void {
+    const request = addressed(delivered)
     const isNew = this.#seen.add(JSON.stringify([request.userId, request.deviceId, request.msgId]))
     const event = isNew ? 'message' : 'repeat'
     if (this.#encryption === undefined) {
@@ -53,6 +54,14 @@ export class Inbox {
     this.#listeners.emit('error', new MicsError('MICS_ENCRYPTION_FAILED',
       `the message ${msgId} from ${userId} (device ${deviceId}) cannot be decrypted: ${textOf(cause)}`, { cause }))
   }
+}
+
+/**
+ * With the one recipient that its type says. A sender can fill in both, and the gateway hands on what it does not look
+ * at: a message to one user would else show up in any group that its sender names, member or not.
+ */
+function addressed (request: MessageRequest): MessageRequest {
+  return request.msgType === MessageType.GROUP_CHAT ? { ...request, toUserId: '' } : { ...request, groupId: '' }
 }
 
 async function decrypt (encryption: BodyEncryption, request: MessageRequest): Promise<Uint8Array> {

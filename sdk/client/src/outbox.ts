@@ -1,5 +1,5 @@
 import { isPassing } from './ack-reasons.js'
-import { MicsError } from './errors.js'
+import { MicsError, type ServerError } from './errors.js'
 import type { MessageAck } from './message.js'
 import type { AbortSignalLike } from './options.js'
 
@@ -136,12 +136,12 @@ export class Outbox {
    * is the same for all: so if one of them is too large the largest one is, and this is the answer to one like it.
    * Returns whether there was any.
    */
-  frameTooLarge (): boolean {
+  frameTooLarge (serverError: ServerError): boolean {
     const [msgId, size] = [...this.#inFlight, ...this.#givenUp]
       .reduce((largest, one) => one[1] > largest[1] ? one : largest, ['', 0])
     this.#givenUp.delete(msgId)
     this.#entries.get(msgId)?.reject(new MicsError('MICS_BODY_TOO_LARGE',
-      `the gateway does not take frames as large as this one, of ${size} bytes: send less at once`))
+      `the gateway does not take frames as large as this one, of ${size} bytes: send less at once`, { serverError }))
     this.#pump()
     return msgId !== ''
   }

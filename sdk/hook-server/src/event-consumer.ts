@@ -1,7 +1,7 @@
 import { EventBatch, type EventHandling, type EventRecord } from './event-batch.js'
 import { EventMetrics } from './event-metrics.js'
 import { consoleLogger, ThrottledLogger, type Logger } from './logger.js'
-import { loadKafkaClient, type KafkaClient, type KafkaConsumerClient, type KafkaBatchPayload } from './kafka-client.js'
+import { loadKafkaClient, type KafkaClient, type KafkaClientLogger, type KafkaConsumerClient, type KafkaBatchPayload } from './kafka-client.js'
 import type { EventSigning } from './open-event.js'
 import { checkSecrets } from './secrets.js'
 import { SeenEventMemory, type SeenEvents } from './seen-events.js'
@@ -96,8 +96,13 @@ export class EventConsumer {
 
   private async connect (): Promise<void> {
     const kafka = await loadKafkaClient()
-    this.client = consumerOf(kafka, this.options)
-    await this.client.connect()
+    this.client = consumerOf(kafka, this.options, this.log)
+    try {
+      await this.client.connect()
+    } catch (cause) {
+      const { brokers } = this.options
+      throw new Error(`the Kafka brokers ${String(brokers)} cannot be reached: ${(cause as Error).message}`, { cause })
+    }
     await this.client.subscribe({ topics: this.topics })
     await this.client.run({
       eachBatchAutoResolve: false,
@@ -152,15 +157,31 @@ export function createEventConsumer (options: EventConsumerOptions): EventConsum
   return new EventConsumer(options)
 }
 
-function consumerOf (kafka: KafkaClient, options: EventConsumerOptions): KafkaConsumerClient {
+function consumerOf (
+  kafka: KafkaClient, options: EventConsumerOptions, log: ThrottledLogger
+): KafkaConsumerClient {
   const { Kafka, logLevel } = kafka.KafkaJS
   const { brokers, groupId, fromBeginning = true } = options
   const list = typeof brokers === 'string' ? brokers.split(',').map(broker => broker.trim()) : [...brokers]
-  return new Kafka({ kafkaJS: { brokers: list, logLevel: logLevel.ERROR } }).consumer({
+  const logger = clientLogger(log)
+  return new Kafka({ kafkaJS: { brokers: list, logLevel: logLevel.ERROR, logger } }).consumer({
     kafkaJS: { groupId, fromBeginning, autoCommit: false, allowAutoTopicCreation: false },
     'js.consumer.max.batch.size': BATCH_SIZE,
     ...options.kafka,
   })
+}
+
+/** What Kafka's client says of trouble, such as brokers that went away: it goes on by itself. */
+function clientLogger (log: ThrottledLogger): KafkaClientLogger {
+  const logger: KafkaClientLogger = {
+    error: message => log.warn(`kafka ${message.slice(0, 50)}`, { client: 'kafka' }, `Kafka's client: ${message}`),
+    warn: () => {},
+    info: () => {},
+    debug: () => {},
+    namespace: () => logger,
+    setLogLevel: () => {},
+  }
+  return logger
 }
 
 function topicsOf (options: EventConsumerOptions): string[] {

@@ -157,7 +157,7 @@ export class HookHandler {
       finish(answer.isDenied ? 'denied' : 'ok')
       return { status: 200, headers: { 'content-type': 'application/protobuf' }, body: answer.body }
     } catch (error) {
-      if (error instanceof Refusal) throw error
+      if (error instanceof Refusal) return this.refuse(error, request, failed)
       finish(error instanceof InvalidAnswerError ? 'invalid_answer' : 'error')
       this.report(error, failed)
       return text(500, 'the handler of this hook has failed: see the log of its server')
@@ -171,12 +171,17 @@ export class HookHandler {
     return await this.operations[operation](body, envelope.meta, call)
   }
 
-  private refuse (refusal: Refusal, { path, method }: HookRequest): HookResponse {
-    this.counts.refusedCall(refusal.reason)
-    this.log.warn(refusal.reason, { reason: refusal.reason, status: refusal.status, method, path: path.slice(0, 200) },
-      `hook call refused: ${refusal.message}`)
-    const answer = text(refusal.status, refusal.message)
-    if (refusal.reason === 'wrong_method') answer.headers.allow = 'POST'
+  private refuse (refusal: Refusal, { path, method }: HookRequest, call?: FailedCall): HookResponse {
+    const { reason, status, message } = refusal
+    this.counts.refusedCall(reason)
+    this.log.warn(reason, { reason, status, method, path: path.slice(0, 200), ...call }, `hook call refused: ${message}`)
+    try {
+      this.options.onRefused?.({ reason, status, message, ...call })
+    } catch (thrown) {
+      this.log.error('onRefused', { err: thrown }, 'onRefused threw')
+    }
+    const answer = text(status, message)
+    if (reason === 'wrong_method') answer.headers.allow = 'POST'
     if (refusal.leavesBody) answer.headers.connection = 'close'
     return answer
   }

@@ -3,6 +3,7 @@ import type { KafkaJS } from '@confluentinc/kafka-javascript'
 
 export type KafkaClient = typeof KafkaPackage
 export type KafkaConsumerClient = KafkaJS.Consumer
+export type KafkaClientLogger = KafkaJS.Logger
 export type KafkaBatchPayload = KafkaJS.EachBatchPayload
 
 const packageName = '@confluentinc/kafka-javascript'

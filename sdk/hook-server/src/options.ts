@@ -1,6 +1,7 @@
 import type { Hooks } from './hooks.js'
 import { consoleLogger, type Logger } from './logger.js'
 import type { Operation } from './operations.js'
+import type { RefusalReason } from './refusal.js'
 import type { RequestIds } from './request-ids.js'
 import { checkSecrets, type Secrets } from './secrets.js'
 
@@ -10,6 +11,15 @@ export interface FailedCall {
   tenantId: string
   requestId: string
   traceId: string
+}
+
+/** A call that no function heard of. Whoever sends it chooses its path and its ids. */
+export interface RefusedCall extends Partial<FailedCall> {
+  reason: RefusalReason
+  /** The HTTP status that it was answered with. */
+  status: number
+  /** What the caller was told. */
+  message: string
 }
 
 export type HookHandlerOptions = Hooks & Signing & {
@@ -38,6 +48,8 @@ export type HookHandlerOptions = Hooks & Signing & {
   gatewayTimeoutMs?: number
   /** Hears of each error of a handler, and each answer that the gateway could not use. Default: the log, throttled. */
   onError?: (error: unknown, call: FailedCall) => void
+  /** Hears of each call that was refused, beside the log. */
+  onRefused?: (refused: RefusedCall) => void
   /** Where warnings and errors go, such as a pino logger. Default: the console. */
   logger?: Logger
 }
@@ -66,7 +78,7 @@ export function checkOptions (options: HookHandlerOptions) {
   if (typeof options.authenticate !== 'function') {
     throw new TypeError('authenticate must be a function: it says who a token belongs to')
   }
-  for (const name of ['checkMessage', 'getGroupMembers', 'getOfflineMessages', 'onError'] as const) {
+  for (const name of ['checkMessage', 'getGroupMembers', 'getOfflineMessages', 'onError', 'onRefused'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw new TypeError(`${name} must be a function`)
   }
   if (secrets === undefined && !allowUnsigned) {
@@ -94,6 +106,7 @@ export function checkOptions (options: HookHandlerOptions) {
     maxCallsInProgress: count(options, 'maxCallsInProgress', 2000),
     gatewayTimeoutMs: count(options, 'gatewayTimeoutMs', 150),
     onError: options.onError,
+    onRefused: options.onRefused,
     logger: options.logger ?? consoleLogger,
   }
 }

@@ -34,13 +34,15 @@ async function post (url: string, body: Uint8Array, headers: Record<string, stri
   }
 }
 
+let requests = 0
+
 /** Signs as the gateway does and posts; `spoil` may change what goes out after signing. */
 async function call<Desc extends DescMessage> (
   baseUrl: string, operation: string, schema: Desc, init: MessageInitShape<Desc>,
   { secret = demoSecret, spoil = () => {} }: { secret?: string, spoil?: (headers: Record<string, string>) => void } = {}
 ): Promise<Called> {
   const meta = create(HookMetaSchema, {
-    tenantId: 'demo', requestId: 'r-1', timestampMs: BigInt(Date.now()), traceId: 't-1',
+    tenantId: 'demo', requestId: `r-${++requests}`, timestampMs: BigInt(Date.now()), traceId: 't-1',
   })
   const message = create(schema, init) as MessageShape<Desc> & { meta?: HookMeta }
   message.meta = meta
@@ -77,7 +79,7 @@ t.test('a token valid:<name> is that user, on the device it came with', async t 
   t.equal(response.userId, 'dave.o-k_@1')
   t.equal(response.deviceId, 'd1')
   t.equal(response.config?.heartbeatTimeoutSeconds, 30)
-  t.same([response.meta?.requestId, response.meta?.traceId], ['r-1', 't-1'], 'the answer names its request')
+  t.same([response.meta?.requestId, response.meta?.traceId], [`r-${requests}`, 't-1'], 'the answer names its request')
 })
 
 t.test('any other token is refused with what to use instead', async t => {

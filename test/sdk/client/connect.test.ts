@@ -82,3 +82,17 @@ t.test('what is no gateway, and one that does not answer, are left', async t => 
   t.match(other.states[1], { code: 1006, reason: 'it is no gateway' })
   t.match(other.errors, [{ code: 'MICS_PROTOCOL_ERROR' }])
 })
+
+t.test('each failure doubles the wait, and a connection ends that', async t => {
+  const now = Date.now
+  Date.now = () => 1_000_000
+  t.teardown(() => { Date.now = now })
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url, random: () => 0.01 })
+  alice.client.connect()
+  for (let i = 0; i < 3; i++) (await gateway.next()).socket.close(4503)
+  ;(await gateway.letIn()).socket.close(4503)
+  await gateway.next()
+  const waits = alice.states.flatMap(state => state.name === 'waiting' ? [state.retryAt - 1_000_000] : [])
+  t.strictSame(waits, [10, 20, 40, 10])
+})

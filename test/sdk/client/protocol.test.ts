@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { isFinal } from '../../../lib/chat-client/reconnecting.js'
 import { CloseCode } from '../../../lib/protocol/close-codes.js'
 import { FrameError } from '../../../lib/protocol/server-errors.js'
 import { closeCodeOf, closeCodes, errorCodes } from '../../../sdk/client/src/protocol.js'
+import { isFinal } from '../../../sdk/client/src/reconnect.js'
 
 const page = await readFile(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 /** The rows of the first table behind a heading or a sentence, as cells. */
@@ -25,7 +25,7 @@ t.test('the gateway and the client have the same names for the same codes', asyn
   t.strictSame(Object.keys(errorCodes).map(Number), documented)
 })
 
-t.test('the gateway\'s own client reconnects after the same codes', async t => {
+t.test('the client reconnects after the codes of which its table says so', async t => {
   for (const [code, { reconnect }] of Object.entries(closeCodes)) t.equal(reconnect, !isFinal(Number(code)), code)
 })
 

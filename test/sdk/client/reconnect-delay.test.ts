@@ -1,6 +1,5 @@
 import t from 'tap'
-import { isFinal, reconnectDelayMs } from '../../../sdk/client/src/reconnect.js'
-import * as chatClient from '../../../lib/chat-client/reconnecting.js'
+import { reconnectDelayMs } from '../../../sdk/client/src/reconnect.js'
 
 t.test('the wait is random, below a bound that doubles from a second to thirty', async t => {
   t.strictSame([0, 1, 2, 3, 4, 5, 6, 50, 5000].map(failures => reconnectDelayMs(1006, failures, 1)),
@@ -11,9 +10,4 @@ t.test('the wait is random, below a bound that doubles from a second to thirty',
 
 t.test('a node that shuts down is left at once, also after failures', async t => {
   t.equal(reconnectDelayMs(4200, 7, 1), 1000)
-})
-
-t.test('both clients of this repository take the same codes as the end', async t => {
-  const codes = Array.from({ length: 4000 }, (_, i) => 1000 + i)
-  t.strictSame(codes.filter(isFinal), codes.filter(chatClient.isFinal))
 })

@@ -51,6 +51,14 @@ async function publish (topic: string, ...records: Published[]) {
   })
 }
 
+// Kafka's client takes half a minute to give up: the other tests need not wait for it.
+const complaints: string[] = []
+const unreachable = consumerOf(t, {
+  brokers: ['127.0.0.1:1'],
+  handler: () => {},
+  logger: { error () {}, warn: (_fields, message) => { complaints.push(message) } },
+}).start().then(() => new Error('started'), (error: Error) => error)
+
 t.test('it reads what the gateway tells: who comes and goes, and each message in its order', async t => {
   const gateway = await startKafkaGateway(t, kafka)
   const events: GatewayEvent[] = []
@@ -170,6 +178,11 @@ t.test('two consumers of a group share the events, and one takes over when the o
   await publish('shared-t1-event', ['a', published({ msgId: 'm2' })])
   await until('the second is handled', () => handled.length === 2)
   t.same(handled, ['m1', 'm2'])
+})
+
+t.test('brokers that cannot be reached are named, by the error and in the log, and it can be stopped', async t => {
+  t.match((await unreachable).message, /brokers 127\.0\.0\.1:1 cannot be reached/)
+  t.match(complaints[0], /Kafka's client: /)
 })
 
 t.test('a wrong option is named when the consumer is made', async t => {

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { text as textOf } from 'node:stream/consumers'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import t from 'tap'
-import type { HookHandlerOptions } from '../../../sdk/hook-server/src/index.js'
+import type { HookHandlerOptions, RefusedCall } from '../../../sdk/hook-server/src/index.js'
 import { authAnswer, callOf, SECRET, send, type Call } from './caller.js'
 import { forms, serveHooks } from './forms.js'
 
@@ -150,6 +150,21 @@ t.test('fields of a later version are signed with the rest, wherever they are', 
   t.equal(authAnswer(answer).userId, 'bob')
   const added = Buffer.concat([callOf().body, later(20)])
   t.equal((await send(url, { ...callOf(), body: added })).status, 401, 'one that was added on the way is noticed')
+})
+
+t.test('onRefused hears why and, where it was known, of which call; what it throws changes nothing', async t => {
+  const heard: RefusedCall[] = []
+  const onRefused = (call: RefusedCall): void => {
+    heard.push(call)
+    throw new Error('broken')
+  }
+  const url = await serveHooks(t, 'node', options({ onRefused }))
+  t.equal((await send(url, { ...callOf(), path: '/other' })).status, 404)
+  t.equal((await send(url, callOf({ requestId: 'r1' }, { secret: 'guessed' }))).status, 401)
+  t.match(heard, [
+    { reason: 'unknown_path', status: 404, operation: undefined },
+    { reason: 'wrong_signature', status: 401, message: /meta\.sign/, operation: 'auth', tenantId: 't1', requestId: 'r1' },
+  ])
 })
 
 t.test('refusals are in the log, a kind at most once in 10 seconds', async t => {

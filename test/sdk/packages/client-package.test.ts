@@ -71,7 +71,7 @@ client.send({ toUserId: 'bob', groupId: 'team', body: '' }).catch(() => {})
 `)
   for (const [module, resolution] of [['NodeNext', 'NodeNext'], ['ESNext', 'Bundler']]) {
     const output = project.runTool('typescript/bin/tsc', '--noEmit', '--strict', '--target', 'ES2022', '--lib', 'ES2022,DOM',
-      '--types', '', '--module', module, '--moduleResolution', resolution, 'typed.ts')
+      '--module', module, '--moduleResolution', resolution, 'typed.ts')
     t.equal(output, '', resolution)
   }
 })

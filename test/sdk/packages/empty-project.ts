@@ -27,6 +27,11 @@ export class EmptyProject {
     writeFileSync(join(this.folder, name), text)
   }
 
+  /** Runs a file of the project. Returns what it printed; throws where it fails. */
+  run (name: string): string {
+    return run(this.folder, process.execPath, [name])
+  }
+
   /** Runs a program of the repository's own node_modules here. Returns what it printed; throws where it fails. */
   runTool (entry: string, ...args: string[]): string {
     return run(this.folder, process.execPath, [join(root, 'node_modules', entry), ...args])
