@@ -119,14 +119,19 @@ t.test('messages for who is away are stored and come on connecting, by events fr
 })
 
 t.test('the backend by itself works with a gateway that somebody else runs', async t => {
-  const incomplete = StartedExample.startAlone(t, 'hook-server', { MICS_SECRET: 'secret', ADMIN_TOKEN: 'admin' })
+  const incomplete = StartedExample.startAlone(t, 'hook-server', 'start.js', { MICS_SECRET: 'secret', ADMIN_TOKEN: 'admin' })
   await incomplete.printed(/KAFKA_BROKERS is not set/)
   t.not(await incomplete.ended(), 0)
 
   // As on a machine where it is started first: its topic comes with the gateway's first event.
   const tenantId = 'globex'
-  const example = StartedExample.startAlone(t, 'hook-server', {
-    MICS_TENANT: tenantId, MICS_SECRET: 'secret', ADMIN_TOKEN: 'admin', KAFKA_BROKERS: kafka.brokers, PORT: '0', SQLITE_FILE: databaseFile(t),
+  const example = StartedExample.startAlone(t, 'hook-server', 'start.js', {
+    MICS_TENANT: tenantId,
+    MICS_SECRET: 'secret',
+    ADMIN_TOKEN: 'admin',
+    KAFKA_BROKERS: kafka.brokers,
+    PORT: '0',
+    SQLITE_FILE: databaseFile(t),
   })
   const url = await example.printed(/listening at (http:[^"]+)"/)
   const gateway = await startPatientGateway(t, {

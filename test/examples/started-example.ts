@@ -10,7 +10,7 @@ import { until } from '../helpers/until.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** An example, started by npm as a reader would. */
+/** An example, started as a reader would. */
 export class StartedExample {
   /** Everything it printed so far. */
   output = ''
@@ -20,18 +20,18 @@ export class StartedExample {
 
   /** @param env besides what finding programs takes */
   static start (t: Test, name: string, env: NodeJS.ProcessEnv = {}): StartedExample {
-    return this.npm(t, root, ['run', `example:${name}`], env)
+    return this.spawn(t, root, ['npm', 'run', `example:${name}`], env)
   }
 
-  /** By itself, as in a project of the reader's own. */
-  static startAlone (t: Test, name: string, env: NodeJS.ProcessEnv = {}): StartedExample {
-    return this.npm(t, join(root, 'examples', name), ['start'], env)
+  /** A program of an example by itself, as in a project of the reader's own. */
+  static startAlone (t: Test, name: string, program: string, env: NodeJS.ProcessEnv = {}): StartedExample {
+    return this.spawn(t, join(root, 'examples', name), [process.execPath, program], env)
   }
 
-  private static npm (t: Test, cwd: string, args: string[], env: NodeJS.ProcessEnv): StartedExample {
+  private static spawn (t: Test, cwd: string, [command, ...args]: string[], env: NodeJS.ProcessEnv): StartedExample {
     const folder = mkdtempSync(join(tmpdir(), 'mics-example-'))
     // A process group of its own, as a shell gives each command: Ctrl-C is for all of it.
-    const child = spawn('npm', args, {
+    const child = spawn(command, args, {
       cwd,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,7 +63,7 @@ export class StartedExample {
     return group ?? whole
   }
 
-  /** Ctrl-C: the signal goes to npm and to all that it started. Resolves when everything has ended. */
+  /** Ctrl-C: the signal goes to npm and to all that it has started. Resolves when everything has ended. */
   async pressCtrlC (): Promise<void> {
     await this.stop('SIGINT')
   }
@@ -74,7 +74,7 @@ export class StartedExample {
     return this.child.exitCode
   }
 
-  /** As a process supervisor does it: npm alone gets the signal. Resolves with the exit code. */
+  /** As a process supervisor does it: what was started alone gets the signal, npm say. Resolves with the exit code. */
   async terminate (): Promise<number | null> {
     const closed = once(this.child, 'close')
     this.child.kill('SIGTERM')
