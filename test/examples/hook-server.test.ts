@@ -1,12 +1,18 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { KafkaServer } from '../helpers/kafka-server.js'
+import { startPatientGateway } from '../helpers/patient-gateway.js'
 import { Person } from './person.js'
 import { StartedExample } from './started-example.js'
 
+const kafka = await KafkaServer.start()
+t.teardown(async () => await kafka.close())
+
 /** The tenant's backend as its own people use it. */
 class Backend {
-  private constructor (private readonly url: string, readonly gatewayUrl: string, readonly example: StartedExample) {}
+  constructor (
+    private readonly url: string, readonly gatewayUrl: string, readonly example: StartedExample, private readonly tenantId = 'acme'
+  ) {}
 
   static async start (t: Test, file: string, env: NodeJS.ProcessEnv = {}): Promise<Backend> {
     const example = StartedExample.start(t, 'hook-server', {
@@ -34,7 +40,7 @@ class Backend {
   }
 
   async connect (t: Test, user: string, token: string): Promise<Person> {
-    return await Person.connect(t, { url: this.gatewayUrl, tenantId: 'acme', user, token })
+    return await Person.connect(t, { url: this.gatewayUrl, tenantId: this.tenantId, user, token })
   }
 }
 
@@ -109,7 +115,39 @@ t.test('messages for who is away are stored and come on connecting, by events wi
 })
 
 t.test('messages for who is away are stored and come on connecting, by events from Kafka', async t => {
-  const kafka = await KafkaServer.start()
-  t.teardown(async () => await kafka.close())
   await keepsMessages(t, { KAFKA_BROKERS: kafka.brokers })
+})
+
+t.test('the backend by itself works with a gateway that somebody else runs', async t => {
+  const incomplete = StartedExample.startAlone(t, 'hook-server', 'start.js', { MICS_SECRET: 'secret', ADMIN_TOKEN: 'admin' })
+  await incomplete.printed(/KAFKA_BROKERS is not set/)
+  t.not(await incomplete.ended(), 0)
+
+  // As on a machine where it is started first: its topic comes with the gateway's first event.
+  const tenantId = 'globex'
+  const example = StartedExample.startAlone(t, 'hook-server', 'start.js', {
+    MICS_TENANT: tenantId,
+    MICS_SECRET: 'secret',
+    ADMIN_TOKEN: 'admin',
+    KAFKA_BROKERS: kafka.brokers,
+    PORT: '0',
+    SQLITE_FILE: databaseFile(t),
+  })
+  const url = await example.printed(/listening at (http:[^"]+)"/)
+  const gateway = await startPatientGateway(t, {
+    TENANT_AUTH_MAP: JSON.stringify({ [tenantId]: `${url}/mics` }),
+    TENANT_HOOK_SECRETS: JSON.stringify({ [tenantId]: 'secret' }),
+    KAFKA_BROKERS: kafka.brokers,
+    KAFKA_CREATE_TOPICS: 'true',
+  })
+  const backend = new Backend(url, gateway.url.replace('http', 'ws'), example, tenantId)
+  const [annToken, benToken] = await Promise.all(['ann', 'ben'].map(name => backend.createUser(name)))
+  const ann = await backend.connect(t, 'ann', annToken)
+  t.match(await ann.send({ toUserId: 'ben' }, 'for later'), { offlineNotifiedUsers: 1 })
+  const ben = await backend.connect(t, 'ben', benToken)
+  await ben.pulled(1)
+  t.strictSame(ben.texts, ['for later'])
+  t.equal(await example.terminate(), 0)
+  t.match(example.output, /stopping/)
+  t.notOk(example.isRunning(), 'nothing is left running')
 })

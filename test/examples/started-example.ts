@@ -10,7 +10,7 @@ import { until } from '../helpers/until.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** An example, started by its npm script as a reader would. */
+/** An example, started as a reader would. */
 export class StartedExample {
   /** Everything it printed so far. */
   output = ''
@@ -20,10 +20,19 @@ export class StartedExample {
 
   /** @param env besides what finding programs takes */
   static start (t: Test, name: string, env: NodeJS.ProcessEnv = {}): StartedExample {
+    return this.spawn(t, root, ['npm', 'run', `example:${name}`], env)
+  }
+
+  /** A program of an example by itself, as in a project of the reader's own. */
+  static startAlone (t: Test, name: string, program: string, env: NodeJS.ProcessEnv = {}): StartedExample {
+    return this.spawn(t, join(root, 'examples', name), [process.execPath, program], env)
+  }
+
+  private static spawn (t: Test, cwd: string, [command, ...args]: string[], env: NodeJS.ProcessEnv): StartedExample {
     const folder = mkdtempSync(join(tmpdir(), 'mics-example-'))
     // A process group of its own, as a shell gives each command: Ctrl-C is for all of it.
-    const child = spawn('npm', ['run', `example:${name}`], {
-      cwd: root,
+    const child = spawn(command, args, {
+      cwd,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, HOME: process.env.HOME, npm_config_update_notifier: 'false', ...env },
@@ -54,7 +63,7 @@ export class StartedExample {
     return group ?? whole
   }
 
-  /** Ctrl-C: the signal goes to npm and to all that it started. Resolves when everything has ended. */
+  /** Ctrl-C: the signal goes to npm and to all that it has started. Resolves when everything has ended. */
   async pressCtrlC (): Promise<void> {
     await this.stop('SIGINT')
   }
@@ -65,11 +74,12 @@ export class StartedExample {
     return this.child.exitCode
   }
 
-  /** As a process supervisor does it: npm alone gets the signal. */
-  async terminate (): Promise<void> {
+  /** As a process supervisor does it: what was started alone gets the signal, npm say. Resolves with the exit code. */
+  async terminate (): Promise<number | null> {
     const closed = once(this.child, 'close')
     this.child.kill('SIGTERM')
     await closed
+    return this.child.exitCode
   }
 
   /** Is anything of it still there? */
