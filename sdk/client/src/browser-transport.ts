@@ -1,15 +1,15 @@
 import { workerTimer } from './worker-timer.js'
 import type { Socket, SocketEvents, Transport } from './transport.js'
 
-/** As much of a browser as the client uses. A worker has no document. */
+/** As much of a browser as the client uses. A worker has no document, and React Native no events of a window. */
 interface Browser {
   WebSocket: new (url: string, protocols: string[]) => NativeSocket
   document?: EventSource & { visibilityState: string }
 }
 
 interface EventSource {
-  addEventListener (type: string, listener: () => void): void
-  removeEventListener (type: string, listener: () => void): void
+  addEventListener? (type: string, listener: () => void): void
+  removeEventListener? (type: string, listener: () => void): void
 }
 
 interface NativeSocket {
@@ -73,9 +73,9 @@ function onWake (listener: () => void): () => void {
     [window, 'pageshow', listener],
     [document, 'visibilitychange', whenVisible],
   ]
-  for (const [source, type, listener] of listeners) source?.addEventListener(type, listener)
+  for (const [source, type, listener] of listeners) source?.addEventListener?.(type, listener)
   return () => {
     clearTimeout(timer)
-    for (const [source, type, listener] of listeners) source?.removeEventListener(type, listener)
+    for (const [source, type, listener] of listeners) source?.removeEventListener?.(type, listener)
   }
 }

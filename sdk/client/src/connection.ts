@@ -68,7 +68,13 @@ export class Connection {
   /** Only for a connection that is connected. */
   send (bytes: Uint8Array): void {
     if (this.#isOver || this.#socket === undefined) return
-    this.#socket.send(bytes)
+    try {
+      this.#socket.send(bytes)
+    } catch (error) {
+      // What was not sent would be missed by nobody: after the end of the connection it is sent again.
+      this.#drop(textOf(error))
+      return
+    }
     this.#events.onBytes('out', bytes)
   }
 
@@ -83,13 +89,17 @@ export class Connection {
     if (!this.#isConnected || this.#socket === undefined) {
       this.#isOver = true
       this.#stop()
-      this.#socket?.terminate()
+      this.#letGo()
       return
     }
     const left = new Promise<void>(resolve => { this.#left = resolve })
     this.#heartbeat.stop()
     this.#timer = setTimeout(() => this.#drop('the gateway did not answer the close'), LEAVE_MS)
-    this.#socket.close(1000, '')
+    try {
+      this.#socket.close(1000, '')
+    } catch (error) {
+      this.#drop(textOf(error))
+    }
     await left
   }
 
@@ -141,8 +151,16 @@ export class Connection {
   }
 
   #drop (reason: string): void {
-    this.#socket?.terminate()
+    this.#letGo()
     this.#end(BROKEN, reason)
+  }
+
+  #letGo (): void {
+    try {
+      this.#socket?.terminate()
+    } catch {
+      // Then there is nothing to let go of, and the connection is over all the same.
+    }
   }
 
   #end (code: number, reason: string): void {
