@@ -34,7 +34,7 @@ export class Listeners {
   emit<E extends EventName> (event: E, ...args: Parameters<ClientEvents[E]>): void {
     const { entries, events } = this.#lists.get(event) as List
     if (entries.size === 0) return
-    // A listener may cause the next event of the kind. The others hear of this one first, so that all end with the same.
+    // A listener may cause the next such event. The others hear of this one first, so that all end with the same.
     events.push(args)
     if (events.length > 1) return
     while (events.length > 0) {
