@@ -14,6 +14,7 @@ interface EventSource {
 
 interface NativeSocket {
   binaryType: string
+  bufferedAmount: number
   onopen: (() => void) | null
   onmessage: ((event: { data: ArrayBuffer | string }) => void) | null
   onclose: ((event: { code: number, reason: string }) => void) | null
@@ -48,6 +49,7 @@ function open (url: string, protocols: string[], { onOpen, onMessage, onClose }:
   ws.onclose = ({ code, reason }) => onClose(code, reason)
   return {
     send: data => ws.send(data),
+    bufferedBytes: () => ws.bufferedAmount,
     close: (code, reason) => ws.close(code, reason),
     terminate: () => {
       // A browser cannot: it waits for an answer that may never come. Nobody listens to it any more.
