@@ -3,24 +3,33 @@ import neostandard from 'neostandard'
 export default [
   ...neostandard({
     ts: true,
-    ignores: ['**/dist/**', '**/miniprogram_dist/**', 'sdk/hook-server/src/gen/**', 'lib/gen/**', '.tap/**', 'node_modules/**'],
+    ignores: ['**/dist/**', '**/miniprogram_dist/**', '**/miniprogram_npm/**', 'sdk/hook-server/src/gen/**', 'lib/gen/**', '.tap/**', 'node_modules/**'],
   }),
   {
     files: ['routes/dev/page/**/*.js'],
     languageOptions: {
       globals: {
-        window: 'readonly',
         document: 'readonly',
         location: 'readonly',
         sessionStorage: 'readonly',
-        WebSocket: 'readonly',
         fetch: 'readonly',
-        TextEncoder: 'readonly',
         TextDecoder: 'readonly',
         crypto: 'readonly',
-        btoa: 'readonly',
         history: 'readonly',
       },
+    },
+  },
+  {
+    files: ['examples/react-chat/src/**'],
+    languageOptions: {
+      globals: { document: 'readonly', sessionStorage: 'readonly', crypto: 'readonly', FormData: 'readonly' },
+    },
+  },
+  {
+    files: ['examples/wechat-page/**/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { wx: 'readonly', App: 'readonly', Page: 'readonly', getApp: 'readonly' },
     },
   },
   {

@@ -2,6 +2,7 @@ import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, t
 import type { DemoNode } from './lib/config/app-options.js'
 import type { GatewayConfig } from './lib/config/gateway-config.js'
 import { loggerOptions, type LogFormat } from './lib/log/logger-options.js'
+import type { EventTransport } from './lib/mq/event-transport.js'
 import { demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
 import { startDemoHooks } from './routes/dev/hook-mock.js'
 import app from './app.js'
@@ -18,6 +19,8 @@ export interface ServerOptions {
   embedded: boolean
   /** One of several nodes of the demo: they share its hooks. Default: it is alone, and serves the hooks itself. */
   demo?: { hooksUrl: string, nodes: () => readonly DemoNode[] }
+  /** Where events go. Default: to Kafka where it is configured, else where `embedded` into memory. */
+  eventTransport?: EventTransport
   /** Drain on SIGTERM and SIGINT, and exit. Default: true. */
   handleSignals?: boolean
 }
@@ -53,7 +56,12 @@ export async function startServer (options: ServerOptions): Promise<Server> {
   })
   gateway.addHook('onClose', async () => hooks?.close())
   try {
-    await gateway.register(app, { config, embedded: options.embedded, demoNodes: options.demo?.nodes })
+    await gateway.register(app, {
+      config,
+      embedded: options.embedded,
+      demoNodes: options.demo?.nodes,
+      eventTransport: options.eventTransport,
+    })
     await gateway.listen({ host: config.host, port: config.port })
   } catch (error) {
     await gateway.close()

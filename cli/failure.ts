@@ -4,6 +4,7 @@ import { KafkaClientError } from '../lib/mq/kafka/load-client.js'
 import { KafkaUnreachableError, TopicReadError } from '../lib/mq/kafka/reader-errors.js'
 import { RedisUnreachableError } from '../lib/redis/redis-errors.js'
 import { TenantsFileError } from '../lib/tenants/tenants-file.js'
+import { ClientNotBuiltError } from '../routes/dev/client-not-built-error.js'
 
 /** The configuration cannot be used. */
 export const exitConfiguration = 2
@@ -20,7 +21,8 @@ export class CommandError extends Error {
 
 /** Their messages say what to do; a stack trace would say nothing more. */
 const ownErrors = [
-  CommandError, KafkaClientError, KafkaSettingsError, KafkaUnreachableError, RedisUnreachableError, TopicReadError,
+  ClientNotBuiltError, CommandError, KafkaClientError, KafkaSettingsError, KafkaUnreachableError, RedisUnreachableError,
+  TopicReadError,
 ]
 
 /** What the address to listen on is set with, for messages. */

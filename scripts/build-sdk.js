@@ -1,4 +1,5 @@
-// Compiles the packages in sdk/ where they are missing or older than their sources. `npm run build:sdk`.
+// Compiles the packages in sdk/ where they are missing or older than their sources; with a name, only that one.
+// `npm run build:sdk`.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +10,15 @@ import { buildSync } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
 
-for (const name of ['client', 'hook-server']) {
+const packages = ['client', 'hook-server']
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter(name => !packages.includes(name))
+if (unknown.length > 0) {
+  console.error(`sdk/${unknown[0]} is no package: there are ${packages.join(' and ')}`)
+  process.exit(1)
+}
+
+for (const name of chosen.length > 0 ? chosen : packages) {
   const folder = join(root, 'sdk', name)
   if (!isStale(folder)) continue
   for (const output of ['dist', 'miniprogram_dist']) rmSync(join(folder, output), { recursive: true, force: true })
@@ -25,16 +34,10 @@ for (const name of ['client', 'hook-server']) {
 /** What is used without a bundler: a script of a page, and a mini program. */
 function bundleClient (folder) {
   const common = { absWorkingDir: folder, bundle: true, logLevel: 'warning' }
-  const { outputFiles: [minified] } = buildSync({
-    ...common,
-    entryPoints: ['src/browser.ts'],
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2022',
-    minify: true,
-    write: false,
-  })
+  const forPages = { ...common, format: 'esm', platform: 'browser', target: 'es2022', minify: true }
+  const { outputFiles: [minified] } = buildSync({ ...forPages, entryPoints: ['src/browser.ts'], write: false })
   writeFileSync(join(folder, 'dist/browser.min.js'), minified.contents)
+  buildSync({ ...forPages, entryPoints: ['src/protocol.ts'], outfile: 'dist/protocol.min.js' })
   buildSync({
     ...common,
     entryPoints: ['src/wechat.ts'],

@@ -1,6 +1,6 @@
 // Compiles to dist/ and puts beside it what the compiler does not copy. `npm run build`.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,22 +15,25 @@ if (tsc === undefined) {
 }
 
 rmSync(dist, { recursive: true, force: true })
+// The page is made of the client for browsers.
+run([join(root, 'scripts/build-sdk.js'), 'client'])
 // Nothing is written where a type is wrong: half a build must not pass for one.
-const { status } = spawnSync(
-  process.execPath,
-  [tsc, '-p', join(root, 'tsconfig.build.json'), '--noEmitOnError'],
-  { cwd: root, stdio: 'inherit' }
-)
-if (status !== 0) {
-  console.error('The build failed: the errors are above, and dist/ is gone until it succeeds')
-  process.exit(1)
-}
+run([tsc, '-p', join(root, 'tsconfig.build.json'), '--noEmitOnError'])
 
-const page = join(root, 'routes/dev/page')
-if (existsSync(page)) cpSync(page, join(dist, 'routes/dev/page'), { recursive: true })
+cpSync(join(root, 'routes/dev/page'), join(dist, 'routes/dev/page'), { recursive: true })
+// At the same place as in the sources: demo-page.js looks for them there.
+for (const bundle of ['browser.min.js', 'protocol.min.js']) {
+  cpSync(join(root, 'sdk/client/dist', bundle), join(dist, 'sdk/client/dist', bundle))
+}
 chmodSync(join(dist, 'cli/mics.js'), 0o755)
 // Written last: build-if-stale.js takes a dist/ without it for the remains of an interrupted build.
 writeFileSync(join(dist, '.built'), '')
+
+function run (command) {
+  if (spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' }).status === 0) return
+  console.error('The build failed: the errors are above, and dist/ is gone until it succeeds')
+  process.exit(1)
+}
 
 function findTypescript () {
   try {

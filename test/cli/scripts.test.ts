@@ -18,7 +18,7 @@ function project (t: Test, { packages = true } = {}): string {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   writeFileSync(join(folder, 'server.ts'), 'export const server: number = 1\n')
   mkdirSync(join(folder, 'scripts'))
-  for (const name of ['build.js', 'build-if-stale.js', 'check-generated.js']) {
+  for (const name of ['build.js', 'build-if-stale.js', 'build-sdk.js', 'check-generated.js']) {
     cpSync(join(root, 'scripts', name), join(folder, 'scripts', name))
   }
   for (const name of ['tsconfig.json', 'tsconfig.build.json']) cpSync(join(root, name), join(folder, name))
@@ -26,21 +26,29 @@ function project (t: Test, { packages = true } = {}): string {
   mkdirSync(join(folder, 'routes/dev/page'), { recursive: true })
   writeFileSync(join(folder, 'cli/mics.ts'), "#!/usr/bin/env node\nconsole.log('built')\nexport {}\n")
   writeFileSync(join(folder, 'routes/dev/page/index.html'), '<!doctype html>')
+  mkdirSync(join(folder, 'sdk/client/src'), { recursive: true })
+  cpSync(join(root, 'sdk/client/tsconfig.json'), join(folder, 'sdk/client/tsconfig.json'))
+  for (const name of ['browser', 'protocol', 'wechat']) {
+    writeFileSync(join(folder, 'sdk/client/src', `${name}.ts`), `export const name: string = '${name}'\n`)
+  }
   if (packages) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   return folder
 }
 
-function run (folder: string, script: string) {
-  return spawnSync(process.execPath, [join(folder, 'scripts', script)], { cwd: folder, encoding: 'utf8' })
+function run (folder: string, script: string, ...args: string[]) {
+  return spawnSync(process.execPath, [join(folder, 'scripts', script), ...args], { cwd: folder, encoding: 'utf8' })
 }
 
-t.test('build compiles, copies the page and makes the command executable', async t => {
+t.test('build compiles, copies the page and the client it is made of, and makes the command executable', async t => {
   const folder = project(t)
   mkdirSync(join(folder, 'dist'))
   writeFileSync(join(folder, 'dist/old.js'), '')
   t.match(run(folder, 'build.js'), { status: 0 })
   t.notOk(existsSync(join(folder, 'dist/old.js')), 'what was there before is gone')
   t.ok(existsSync(join(folder, 'dist/routes/dev/page/index.html')))
+  for (const [bundle, name] of [['browser.min.js', 'browser'], ['protocol.min.js', 'protocol']]) {
+    t.match(readFileSync(join(folder, 'dist/sdk/client/dist', bundle), 'utf8'), `"${name}"`)
+  }
   t.equal(spawnSync(join(folder, 'dist/cli/mics.js'), { encoding: 'utf8' }).stdout, 'built\n')
 })
 
@@ -52,22 +60,34 @@ t.test('a build that fails leaves nothing that could be started', async t => {
   t.equal(run(folder, 'build-if-stale.js').status, 1)
 })
 
+t.test('a build whose client fails leaves nothing that could be started, either', async t => {
+  const folder = project(t)
+  writeFileSync(join(folder, 'sdk/client/src/browser.ts'), 'export const name: string = 1\n')
+  t.match(run(folder, 'build.js'), { status: 1, stdout: /browser\.ts/, stderr: /sdk\/client could not be built(.|\n)*The build failed/ })
+  t.notOk(existsSync(join(folder, 'dist/cli/mics.js')))
+})
+
+t.test('build-sdk builds a package that was named, and says so where there is none of that name', async t => {
+  const folder = project(t)
+  t.match(run(folder, 'build-sdk.js', 'server'), { status: 1, stderr: /sdk\/server is no package: there are client and hook-server/ })
+  t.match(run(folder, 'build-sdk.js', 'client'), { status: 0 })
+  t.ok(existsSync(join(folder, 'sdk/client/dist/browser.min.js')))
+})
+
 t.test('build-if-stale builds where sources are newer, and only there', async t => {
   const folder = project(t)
   t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
   t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
 
   const future = new Date(Date.now() + 60_000)
-  utimesSync(join(folder, 'routes/dev/page/index.html'), future, future)
-  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ })
-
   const past = new Date(0)
-  utimesSync(join(folder, 'routes/dev/page/index.html'), past, past)
-  t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: '' })
-  for (const path of ['sdk/client/src/node.ts', 'sdk/hook-server/src/index.ts']) {
+  const paths = [
+    'routes/dev/page/index.html', 'sdk/client/src/node.ts', 'sdk/client/src/browser.ts', 'sdk/hook-server/src/index.ts',
+  ]
+  for (const path of paths) {
     const source = join(folder, path)
     mkdirSync(dirname(source), { recursive: true })
-    writeFileSync(source, 'export {}\n')
+    if (!existsSync(source)) writeFileSync(source, 'export {}\n')
     utimesSync(source, future, future)
     t.match(run(folder, 'build-if-stale.js'), { status: 0, stderr: /building it/ }, path)
     utimesSync(source, past, past)

@@ -1,13 +1,19 @@
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type LaunchOptions } from 'playwright-core'
 import { findChromium } from '../../scripts/find-chromium.js'
 
-/** The machine's own Chromium, headless, with everything off that would call home. The caller closes it. */
-export async function launchChromium (): Promise<Browser> {
+/**
+ * The machine's own Chromium, headless, with everything off that would call home. The caller closes it.
+ * @param options.args more arguments
+ */
+export async function launchChromium (
+  { args = [], ...options }: Pick<LaunchOptions, 'args' | 'ignoreDefaultArgs'> = {}
+): Promise<Browser> {
   const { path, problem } = findChromium()
   if (path === undefined) {
     throw new Error(problem ?? 'no Chromium found: run `node scripts/install-chromium.js`, or set CHROMIUM_PATH')
   }
   return chromium.launch({
+    ...options,
     executablePath: path,
     headless: true,
     args: [
@@ -18,6 +24,7 @@ export async function launchChromium (): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
   })
 }

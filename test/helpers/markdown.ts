@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,7 +8,10 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export function documents (): string[] {
   const docs = readdirSync(`${root}docs`, { encoding: 'utf8', recursive: true })
     .filter(name => name.endsWith('.md')).map(name => `docs/${name}`)
-  return ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs]
+  const examples = readdirSync(`${root}examples`)
+    .map(name => name === 'README.md' ? `examples/${name}` : `examples/${name}/README.md`)
+    .filter(path => existsSync(`${root}${path}`))
+  return ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'helm/mics/README.md', ...docs, ...examples]
 }
 
 export function readDocument (path: string): string {

@@ -66,7 +66,7 @@ export function missingLine (expected: readonly string[], output: string): strin
 /** Follows chapters of a page in one bash, in a copy of the project, on free ports. Nothing of it is left. */
 export async function followPlaybook (t: Test, path: string, chapters: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'mics-playbook-'))
-  const bash = new Bash(copyOfProject(folder), folder, await firstPort())
+  const bash = new Bash(copyOfProject(join(folder, 'project')), folder, await firstPort())
   t.teardown(async () => {
     await bash.kill()
     rmSync(folder, { recursive: true, force: true })
@@ -161,8 +161,7 @@ class Bash {
 }
 
 /** As a clone after `npm ci`: other tests must not see what is built there. */
-function copyOfProject (folder: string): string {
-  const copy = join(folder, 'project')
+export function copyOfProject (copy: string): string {
   mkdirSync(copy)
   for (const name of readdirSync(root).filter(name => !name.startsWith('.') && !['node_modules', 'dist', 'test'].includes(name))) {
     cpSync(join(root, name), join(copy, name), { recursive: true })

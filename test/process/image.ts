@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Test } from 'tap'
 import { findImageNode } from '../../scripts/find-image-node.js'
 import { readDocument, root } from '../helpers/markdown.js'
@@ -95,7 +95,7 @@ function copy (text: string, app: string, folder: string): void {
     if (stage !== undefined) {
       cpSync(join(folder, stage, path.replace('/app/', '')), join(app, target), { recursive: true, verbatimSymlinks: true })
     } else if (path === '.') {
-      for (const name of context()) cpSync(join(root, name), join(app, name), { recursive: true })
+      cpSync(root, app, { recursive: true, filter: isInContext() })
     } else {
       cpSync(join(root, path), join(app, path))
     }
@@ -103,10 +103,10 @@ function copy (text: string, app: string, folder: string): void {
 }
 
 /** What Docker gets of the project: nothing that .dockerignore names. */
-function context (): string[] {
+function isInContext (): (path: string) => boolean {
   const ignored = readDocument('.dockerignore').split('\n').filter(line => line !== '' && !line.startsWith('#'))
-    .map(pattern => new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`))
-  return readdirSync(root).filter(name => !ignored.some(pattern => pattern.test(name)))
+    .map(pattern => new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`))
+  return path => !ignored.some(pattern => pattern.test(relative(root, path)))
 }
 
 function run (command: string, app: string): void {

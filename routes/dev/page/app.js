@@ -49,15 +49,14 @@ function chatAs (me, to) {
     onState: state => {
       showState(state)
       showNode()
-      if (state.name === 'connected') chat.resendUnacked()
       render()
     },
-    onFrame: frame => chat.receive(frame),
+    onMessage: message => chat.receive(message),
   })
   const chat = new Chat({
     userId: me,
-    send: frame => connection.send(frame),
-    node: () => nodes.current,
+    send: message => connection.send(message),
+    node: () => connection.node,
     changed: () => render(),
   })
   const messageList = new MessageList({ sendAgain: (entry, key) => chat.sendAgain(entry, key) })
@@ -81,7 +80,8 @@ function chatAs (me, to) {
       ? groups[conversation.id] ?? 'a group'
       : conversation.id === me ? 'your own other tabs' : 'one to one'
     paintAvatar(byId('chat-avatar'), conversation.id, conversation.group)
-    messageList.show(conversation, connection.state.name === 'connected')
+    messageList.show(conversation, connection.isConnected)
+    showOutbox(connection.isConnected ? 0 : chat.waiting)
     const here = conversation.group ? '' : conversation.id
     linkTo(byId('open-same'), me, here, `Another tab as ${me} ↗`)
     for (const tab of document.querySelectorAll('.tabs [data-view]')) {
@@ -99,7 +99,12 @@ function chatAs (me, to) {
   const other = me === 'bob' ? 'alice' : 'bob'
   linkTo(byId('open-other'), other, me, `Open a second tab as ${other} ↗`)
 
-  for (const { nodeId } of nodes.all) byId('node-buttons').append(nodeButton(nodeId, () => connection.moveTo(nodeId)))
+  for (const { nodeId } of nodes.all) {
+    byId('node-buttons').append(nodeButton(nodeId, () => {
+      connection.moveTo(nodeId)
+      chat.sendHeld()
+    }))
+  }
   byId('nodes').hidden = byId('nodes-tip').hidden = nodes.all.length === 0
 
   wireComposer(chat)
@@ -111,13 +116,14 @@ function chatAs (me, to) {
     open(false, id)
   }
   byId('toggle-online').onclick = () => {
-    if (['offline', 'closed'].includes(connection.state.name)) connection.open()
-    else connection.close()
+    if (!connection.isAway) {
+      connection.close()
+      return
+    }
+    connection.open()
+    chat.sendHeld()
   }
   byId('retry-now').onclick = () => connection.open()
-  window.addEventListener('online', () => {
-    if (connection.state.name === 'waiting') connection.open()
-  })
   byId('sign-out').onclick = () => {
     connection.close()
     forgetName()
@@ -154,6 +160,14 @@ function nodeButton (nodeId, onclick) {
 /** The one connected to, or else the next to be tried. */
 function showNode () {
   for (const button of byId('node-buttons').children) button.ariaCurrent = String(button.dataset.node === nodes.current)
+}
+
+/** What was written and waits for a connection, in whichever conversation. */
+function showOutbox (waiting) {
+  byId('outbox').hidden = waiting === 0
+  byId('outbox').textContent = waiting === 1
+    ? '1 message waits in the outbox and goes out when connected'
+    : `${waiting} messages wait in the outbox and go out in order when connected`
 }
 
 function linkTo (link, user, to, text) {

@@ -1,9 +1,8 @@
-import { AckStatus, MessageType } from './frames.js'
 import { randomId } from './identity.js'
 
 const maxMessages = 500
 const maxConversations = 200
-const maxUnacked = 200
+const maxWaiting = 200
 
 /**
  * @typedef {object} Entry One message as this page shows it.
@@ -27,18 +26,25 @@ export class Chat {
   #send
   #node
   #changed
-  /** Own messages without an ack, oldest first: all of them go out again after a reconnect. */
-  #unacked = new Map()
+  /** Messages without an ack. Those on their way, or due when there is a connection, the client keeps as well. */
+  #waiting = new Map()
+  /** Of them those that the client gave up when the person went offline: they go out when the person is back. */
+  #held = new Map()
 
   /**
-   * @param {{ userId: string, send: (frame: object) => boolean, node: () => string,
-   *   changed: (key: string) => void }} options
+   * @param {{ userId: string, send: (message: object) => Promise<object>, node: () => string,
+   *   changed: (key: string) => void }} options send: as of the SDK's client
    */
   constructor ({ userId, send, node, changed }) {
     this.#userId = userId
     this.#send = send
     this.#node = node
     this.#changed = changed
+  }
+
+  /** How many messages wait for their ack. */
+  get waiting () {
+    return this.#waiting.size
   }
 
   /** The conversation with a person or of a group; made where there is none. */
@@ -63,13 +69,11 @@ export class Chat {
   /** @returns {boolean} false where too much is waiting already. */
   write (text) {
     const { group, id, key } = this.conversations.get(this.selected)
-    if (this.#unacked.size >= maxUnacked) return false
+    if (this.#waiting.size >= maxWaiting) return false
     const request = {
       msgId: randomId(16),
-      msgType: group ? MessageType.GROUP_CHAT : MessageType.SINGLE_CHAT,
-      toUserId: group ? '' : id,
-      groupId: group ? id : '',
-      msgBody: new TextEncoder().encode(text),
+      ...(group ? { groupId: id } : { toUserId: id }),
+      body: text,
       timestampMs: Date.now(),
     }
     const { msgId, timestampMs } = request
@@ -85,54 +89,53 @@ export class Chat {
     entry.detail = ''
     entry.node = ''
     this.#sendEntry(entry, key)
-    this.#changed(key)
   }
 
-  /** Without an ack nobody knows whether it arrived; sent again under the same id it cannot arrive twice. */
-  resendUnacked () {
-    for (const { entry } of this.#unacked.values()) this.#send({ case: 'message', value: entry.request })
+  /** The person is back: without an ack nobody knows whether it arrived; under the same id it cannot arrive twice. */
+  sendHeld () {
+    const held = [...this.#held.values()]
+    this.#held.clear()
+    for (const { entry, key } of held) this.#sendEntry(entry, key)
   }
 
-  receive (frame) {
-    if (frame.case === 'ack') this.#acked(frame.value)
-    else if (frame.case === 'delivery' && frame.value.message !== undefined) this.#delivered(frame.value.message)
-  }
-
-  #sendEntry (entry, key) {
-    this.#unacked.set(entry.msgId, { entry, key })
-    this.#send({ case: 'message', value: entry.request })
-  }
-
-  #acked (ack) {
-    const waiting = this.#unacked.get(ack.msgId)
-    if (waiting === undefined) return
-    this.#unacked.delete(ack.msgId)
-    const { entry, key } = waiting
-    entry.state = ack.status === AckStatus.SENT ? 'sent' : 'failed'
-    entry.node = this.#node()
-    entry.detail = [ack.reason, ...offlineDetails(ack)].filter(part => part !== '').join(' · ')
-    this.#changed(key)
-  }
-
-  #delivered (message) {
-    const own = message.userId === this.#userId
-    const group = message.msgType === MessageType.GROUP_CHAT
-    const { key } = this.conversation(group, group ? message.groupId : own ? message.toUserId : message.userId)
+  receive (message) {
+    const { isOwn, groupId, toUserId, userId } = message
+    const group = groupId !== ''
+    const { key } = this.conversation(group, group ? groupId : isOwn ? toUserId : userId)
     this.#add(key, {
       msgId: message.msgId,
-      own,
-      from: message.userId,
-      text: new TextDecoder().decode(message.msgBody),
-      at: Number(message.timestampMs),
-      state: own ? 'synced' : 'received',
+      own: isOwn,
+      from: userId,
+      text: message.text,
+      at: message.timestampMs,
+      state: isOwn ? 'synced' : 'received',
       detail: '',
       node: this.#node(),
     })
   }
 
+  #sendEntry (entry, key) {
+    this.#waiting.set(entry.msgId, entry)
+    this.#send(entry.request).then(
+      ack => this.#settle(entry, key, 'sent', [ack.reason, ...offlineDetails(ack)]),
+      error => {
+        if (['MICS_CLIENT_CLOSED', 'MICS_CONNECTION_ENDED'].includes(error.code)) this.#held.set(entry.msgId, { entry, key })
+        else this.#settle(entry, key, 'failed', error.ack === undefined ? [error.message] : [error.ack.reason])
+      })
+    this.#changed(key)
+  }
+
+  #settle (entry, key, state, details) {
+    this.#waiting.delete(entry.msgId)
+    entry.state = state
+    entry.node = this.#node()
+    entry.detail = details.filter(part => part !== '').join(' · ')
+    this.#changed(key)
+  }
+
   #add (key, entry) {
     const conversation = this.conversations.get(key)
-    // A message may come a second time, when its first delivery was not confirmed before a reconnect.
+    // What this tab wrote may come back to its next connection, as a note to oneself does.
     const known = conversation.entries.some(other => other.msgId === entry.msgId && other.from === entry.from)
     if (known) return
     conversation.entries.push(entry)

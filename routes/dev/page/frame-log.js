@@ -18,7 +18,7 @@ export class FrameLog {
   /**
    * One row, at the end.
    *
-   * @param {{ direction: 'in' | 'out' | 'note', frame?: import('./frames.js').Frame, text?: string,
+   * @param {{ direction: 'in' | 'out' | 'note', frame?: { case: string, value: object }, text?: string,
    *   size?: number, node: string }} entry node: the one at the other end; empty where there is only one
    */
   add ({ direction, frame, text, size, node }) {

@@ -24,12 +24,12 @@ export class Nodes {
     return this.all[this.#turn]?.nodeId ?? ''
   }
 
-  /** Where that one takes WebSockets. */
+  /** Where that one takes WebSockets, as the SDK's client wants it. */
   get url () {
-    const url = new URL('/ws', location.href)
+    const url = new URL(location.href)
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:'
     if (this.all.length > 0) url.port = String(this.all[this.#turn].port)
-    return url
+    return url.origin
   }
 
   next () {

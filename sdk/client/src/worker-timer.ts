@@ -14,6 +14,9 @@ interface Worker {
 /** By then a worker has loaded its script. */
 const LOADED_MS = 10_000
 
+/** The page's security policy was asked, and each time it says no the browser complains to the console. */
+let isForbidden = false
+
 /**
  * Like setInterval, from a worker: browsers slow the timers of a hidden tab down to one a minute, and a gateway that
  * hears nothing for its heartbeat window hangs up. Where the page's security policy forbids such a worker, it is
@@ -25,7 +28,11 @@ export function workerTimer (ms: number, listener: () => void): () => void {
   let timer: ReturnType<typeof setInterval> | undefined
   let isOver = false
   const useInterval = (): void => { if (!isOver) timer ??= setInterval(listener, ms) }
-  if (Worker === undefined) {
+  const onForbidden = (): void => {
+    isForbidden = true
+    useInterval()
+  }
+  if (Worker === undefined || isForbidden) {
     useInterval()
   } else {
     const url = URL.createObjectURL(new Blob([`setInterval(()=>postMessage(0),${ms})`], { type: 'text/javascript' }))
@@ -33,9 +40,9 @@ export function workerTimer (ms: number, listener: () => void): () => void {
       worker = new Worker(url)
       worker.onmessage = listener
       // Some browsers find out only now that the policy forbids it.
-      worker.onerror = useInterval
+      worker.onerror = onForbidden
     } catch {
-      useInterval()
+      onForbidden()
     }
     setTimeout(() => URL.revokeObjectURL(url), LOADED_MS)
   }

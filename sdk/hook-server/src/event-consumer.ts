@@ -51,6 +51,9 @@ export type EventConsumerOptions = EventSigning & {
 /** Records of a partition that are handled before their offset is committed. */
 const BATCH_SIZE = 100
 
+/** Milliseconds until a topic is found that was not there yet: that of a new tenant comes with its first event. */
+const TOPIC_REFRESH_MS = 10_000
+
 /** Reads the events of one tenant or of several. */
 export class EventConsumer {
   private readonly log: ThrottledLogger
@@ -167,6 +170,8 @@ function consumerOf (
   return new Kafka({ kafkaJS: { brokers: list, logLevel: logLevel.ERROR, logger } }).consumer({
     kafkaJS: { groupId, fromBeginning, autoCommit: false, allowAutoTopicCreation: false },
     'js.consumer.max.batch.size': BATCH_SIZE,
+    // Of the client's own 5 minutes a new tenant would think that nothing works.
+    'topic.metadata.refresh.interval.ms': TOPIC_REFRESH_MS,
     ...options.kafka,
   })
 }

@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { DemoNode } from '../../../lib/config/app-options.js'
+import { describeFailure } from '../../../cli/failure.js'
 import { demoPage } from '../../../routes/dev/demo-page.js'
 
 async function startPage (t: Test, nodes: DemoNode[]): Promise<string> {
@@ -9,6 +10,26 @@ async function startPage (t: Test, nodes: DemoNode[]): Promise<string> {
   await app.register(demoPage, { nodes: () => nodes })
   return await app.listen({ host: '127.0.0.1', port: 0 })
 }
+
+t.test('the page comes with the client of the SDK, and may give it a worker', async t => {
+  const url = await startPage(t, [])
+  for (const [path, name] of [['mics-client.js', 'MicsClient'], ['mics-protocol.js', 'decodeServerFrame']]) {
+    const response = await fetch(`${url}/${path}`)
+    t.match(response.headers.get('content-type'), /javascript/)
+    t.match(response.headers.get('content-security-policy'), 'worker-src blob:;')
+    t.match(await response.text(), new RegExp(`export\\{.*as ${name}\\b|export\\{.*\\b${name}\\b`))
+  }
+})
+
+t.test('where the client is not built there is one line that says what to do', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const clientFolder = t.testdir({ 'browser.min.js': '' })
+  const error = await app.register(demoPage, { clientFolder }).then(() => undefined, (error: unknown) => error)
+  t.match(describeFailure(error), {
+    text: /^the demo page needs the client .* there is no .*protocol\.min\.js; run `npm run build:sdk`$/, exitCode: 1,
+  })
+})
 
 async function policyAt (path: string, host: string): Promise<string> {
   const app = Fastify()
