@@ -46,6 +46,8 @@ function bundleClient (folder) {
     platform: 'neutral',
     target: 'es2018',
   })
+  // A mini program does not read `exports` of package.json: '@mics/client/wechat' is a file there.
+  writeFileSync(join(folder, 'miniprogram_dist/wechat.js'), "module.exports = require('./index.js')\n")
   const sizes = `${minified.contents.length} bytes, ${gzipSync(minified.contents, { level: 9 }).length} gzipped`
   console.error(`sdk/client: dist/browser.min.js, the whole client for browsers, has ${sizes}`)
 }

@@ -1,5 +1,6 @@
 import { clientFrames } from './client-frames.js'
 import { subprotocol } from './connecting.js'
+import { encryption } from './encryption.js'
 import { eventVectors } from './events.js'
 import { hooks } from './hooks.js'
 import { ackReasons, messageIdentity } from './messages.js'
@@ -23,6 +24,7 @@ export function vectorFiles (): Record<string, object> {
     hooks: hooks(),
     signatures: signatures(),
     events: eventVectors(),
+    encryption: encryption(),
   }
   return Object.fromEntries(Object.entries(files).map(([name, content]) => [name, { version, ...content }]))
 }

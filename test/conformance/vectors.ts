@@ -71,6 +71,27 @@ export interface MessageIdentityVectors {
   sequences: { name: string, deliveries: { user_id: string, device_id: string, msg_id: string, repeat: boolean }[] }[]
 }
 
+export interface EncryptionIds { tenant_id: string, msg_id: string, to_user_id: string, group_id: string }
+
+export interface EncryptionVectors {
+  cases: {
+    name: string
+    key_id: string
+    key: string
+    iv: string
+    context: EncryptionIds
+    plaintext: string
+    body: string
+  }[]
+  refused: {
+    name: string
+    keys: Record<string, string>
+    context: EncryptionIds
+    body: string
+    reason: 'not_encrypted' | 'unknown_key' | 'not_authentic'
+  }[]
+}
+
 interface Vectors {
   'client-frames': FrameVectors
   'server-frames': FrameVectors
@@ -82,6 +103,7 @@ interface Vectors {
   reconnect: ReconnectVectors
   'ack-reasons': AckReasonVectors
   'message-identity': MessageIdentityVectors
+  encryption: EncryptionVectors
 }
 
 /** A file of conformance/vectors. */

@@ -1,19 +1,20 @@
 import { workerTimer } from './worker-timer.js'
 import type { Socket, SocketEvents, Transport } from './transport.js'
 
-/** As much of a browser as the client uses. A worker has no document. */
+/** As much of a browser as the client uses. A worker has no document, and React Native no events of a window. */
 interface Browser {
   WebSocket: new (url: string, protocols: string[]) => NativeSocket
   document?: EventSource & { visibilityState: string }
 }
 
 interface EventSource {
-  addEventListener (type: string, listener: () => void): void
-  removeEventListener (type: string, listener: () => void): void
+  addEventListener? (type: string, listener: () => void): void
+  removeEventListener? (type: string, listener: () => void): void
 }
 
 interface NativeSocket {
   binaryType: string
+  bufferedAmount: number
   onopen: (() => void) | null
   onmessage: ((event: { data: ArrayBuffer | string }) => void) | null
   onclose: ((event: { code: number, reason: string }) => void) | null
@@ -48,6 +49,7 @@ function open (url: string, protocols: string[], { onOpen, onMessage, onClose }:
   ws.onclose = ({ code, reason }) => onClose(code, reason)
   return {
     send: data => ws.send(data),
+    bufferedBytes: () => ws.bufferedAmount,
     close: (code, reason) => ws.close(code, reason),
     terminate: () => {
       // A browser cannot: it waits for an answer that may never come. Nobody listens to it any more.
@@ -73,9 +75,9 @@ function onWake (listener: () => void): () => void {
     [window, 'pageshow', listener],
     [document, 'visibilitychange', whenVisible],
   ]
-  for (const [source, type, listener] of listeners) source?.addEventListener(type, listener)
+  for (const [source, type, listener] of listeners) source?.addEventListener?.(type, listener)
   return () => {
     clearTimeout(timer)
-    for (const [source, type, listener] of listeners) source?.removeEventListener(type, listener)
+    for (const [source, type, listener] of listeners) source?.removeEventListener?.(type, listener)
   }
 }

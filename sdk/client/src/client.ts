@@ -49,7 +49,10 @@ export class MicsClient {
   /** Why there is no sending: it was closed, or ended. */
   #refusal?: MicsError
   #userId = ''
-  #unsubscribe: () => void = () => {}
+  /** Ends it that the transport wakes the client. */
+  #sleep?: () => void
+  /** Ends it that the signal ends the client. */
+  #unheed?: () => void
 
   /** @throws {MicsError} MICS_INVALID_ARGUMENT, naming the option that cannot be used */
   constructor (options: MicsClientOptions & { transport: Transport }) {
@@ -89,7 +92,8 @@ export class MicsClient {
     } else if (this.#state.name === 'offline' || this.#state.name === 'closed') {
       this.#refusal = undefined
       this.#failures = 0
-      this.#subscribe()
+      this.#heedSignal()
+      this.#heedPlatform()
       this.#attempt()
     }
     return promise
@@ -114,6 +118,7 @@ export class MicsClient {
       signal,
     }
     if (signal?.aborted === true) throw abortReason(signal)
+    this.#heedSignal()
     const refusal = this.#refusal ?? this.#outbox.refuses(waiting)
     if (refusal !== undefined) throw refusal
     const { encryption } = settings
@@ -218,27 +223,31 @@ export class MicsClient {
   }
 
   #stop (reason: MicsError): void {
-    this.#unsubscribe()
-    this.#unsubscribe = () => {}
+    this.#sleep?.()
+    this.#sleep = undefined
+    this.#unheed?.()
+    this.#unheed = undefined
     this.#refusal = reason
     this.#outbox.clear(reason)
     this.#connecting?.reject(reason)
     this.#connecting = undefined
   }
 
-  /** To what may end or wake the client from outside. */
-  #subscribe (): void {
-    const { signal, transport } = this.#settings
+  /** From the first message or `connect()` on until it stops: a signal may live longer than many clients. */
+  #heedSignal (): void {
+    const { signal } = this.#settings
+    if (signal === undefined || this.#unheed !== undefined || this.#refusal !== undefined) return
     const onAbort = (): void => { this.close() }
-    signal?.addEventListener('abort', onAbort)
-    const sleep = transport.onWake?.(() => {
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort)
+    this.#unheed = () => signal.removeEventListener('abort', onAbort)
+  }
+
+  #heedPlatform (): void {
+    this.#sleep = this.#settings.transport.onWake?.(() => {
       if (this.#state.name === 'waiting') this.#attempt()
       else this.#connection?.probe()
     })
-    this.#unsubscribe = () => {
-      signal?.removeEventListener('abort', onAbort)
-      sleep?.()
-    }
   }
 
   #become (state: ConnectionState): void {

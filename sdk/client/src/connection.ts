@@ -5,13 +5,11 @@ import { decodeServerFrame, encodeClientFrame, type ServerFrame } from './frames
 import { Heartbeat } from './heartbeat.js'
 import type { Settings } from './settings.js'
 import type { Socket } from './transport.js'
+import { Upload } from './upload.js'
 import { encodeUtf8 } from './utf8.js'
 
 /** Milliseconds for the gateway to answer a close. */
 const LEAVE_MS = 2000
-
-/** Milliseconds for any frame, where something suggests that the connection is dead. */
-const PROBE_MS = 5000
 
 /** A connection that broke, or could not be made: WebSocket's own code for it. */
 const BROKEN = 1006
@@ -33,6 +31,7 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #heartbeat: Heartbeat
   #socket?: Socket
+  #upload?: Upload
   #isConnected = false
   #isOver = false
   #timer?: ReturnType<typeof setTimeout>
@@ -45,6 +44,7 @@ export class Connection {
       intervalMs: Math.ceil(settings.heartbeatTimeoutMs / 3),
       every: settings.transport.every?.bind(settings.transport) ?? everyInterval,
       ping: () => this.send(encodeClientFrame({ case: 'heartbeatPing', value: { timestampMs: Date.now() } })),
+      isSending: () => this.#upload?.look() ?? false,
       onSilence: () => this.#drop('the gateway does not answer heartbeats'),
     })
   }
@@ -68,13 +68,20 @@ export class Connection {
   /** Only for a connection that is connected. */
   send (bytes: Uint8Array): void {
     if (this.#isOver || this.#socket === undefined) return
-    this.#socket.send(bytes)
+    try {
+      this.#socket.send(bytes)
+      this.#upload?.add(bytes.length)
+    } catch (error) {
+      // What was not sent would be missed by nobody: after the end of the connection it is sent again.
+      this.#drop(textOf(error))
+      return
+    }
     this.#events.onBytes('out', bytes)
   }
 
   /** Finds out soon whether it is dead. */
   probe (): void {
-    this.#heartbeat.probe(PROBE_MS)
+    this.#heartbeat.probe()
   }
 
   /** Ends it with 1000. Until that is through, which is when this resolves, what arrives is still handed on. */
@@ -83,13 +90,17 @@ export class Connection {
     if (!this.#isConnected || this.#socket === undefined) {
       this.#isOver = true
       this.#stop()
-      this.#socket?.terminate()
+      this.#letGo()
       return
     }
     const left = new Promise<void>(resolve => { this.#left = resolve })
     this.#heartbeat.stop()
     this.#timer = setTimeout(() => this.#drop('the gateway did not answer the close'), LEAVE_MS)
-    this.#socket.close(1000, '')
+    try {
+      this.#socket.close(1000, '')
+    } catch (error) {
+      this.#drop(textOf(error))
+    }
     await left
   }
 
@@ -104,6 +115,7 @@ export class Connection {
       onMessage: data => this.#received(url, data),
       onClose: (code, reason) => this.#end(code, reason),
     })
+    this.#upload = new Upload(this.#socket)
   }
 
   #received (url: string, data: Uint8Array | string): void {
@@ -141,8 +153,16 @@ export class Connection {
   }
 
   #drop (reason: string): void {
-    this.#socket?.terminate()
+    this.#letGo()
     this.#end(BROKEN, reason)
+  }
+
+  #letGo (): void {
+    try {
+      this.#socket?.terminate()
+    } catch {
+      // Then there is nothing to let go of, and the connection is over all the same.
+    }
   }
 
   #end (code: number, reason: string): void {

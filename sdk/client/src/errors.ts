@@ -1,4 +1,4 @@
-import type { MessageAck } from './message.js'
+import type { IncomingMessage, MessageAck } from './message.js'
 
 export type MicsErrorCode =
   /** The connection ended for good: `closeCode` says why. */
@@ -35,6 +35,8 @@ export class MicsError extends Error {
   readonly closeReason?: string
   /** For MICS_MESSAGE_FAILED. */
   readonly ack?: MessageAck
+  /** For MICS_ENCRYPTION_FAILED of a message that came: that message, its body as it came. */
+  readonly received?: IncomingMessage
   /** What the gateway said of a frame, where that is the error; its codes are in `@mics/client/protocol`. */
   readonly serverError?: ServerError
   /** May the same succeed later? */
@@ -45,6 +47,7 @@ export class MicsError extends Error {
     this.closeCode = details.closeCode
     this.closeReason = details.closeReason
     this.ack = details.ack
+    this.received = details.received
     this.serverError = details.serverError
     this.isPassing = details.isPassing ?? false
   }
@@ -55,6 +58,7 @@ export interface MicsErrorDetails {
   closeCode?: number
   closeReason?: string
   ack?: MessageAck
+  received?: IncomingMessage
   serverError?: ServerError
   isPassing?: boolean
 }

@@ -11,13 +11,17 @@ const SEEN_MESSAGES = 10_000
 
 /** Messages that may wait to be decrypted. A socket cannot be held up: the app is told what is lost beyond. */
 const MAX_DECRYPTING = 10_000
+/** Bytes of their bodies. */
+const MAX_DECRYPTING_BYTES = 64 * 1024 * 1024
 
 /** Hands on what arrives, in order, and tells repeats apart. */
 export class Inbox {
   readonly #listeners: Listeners
   readonly #encryption: BodyEncryption | undefined
-  readonly #seen = new SeenKeys(SEEN_MESSAGES)
+  #seen = new SeenKeys(SEEN_MESSAGES)
+  #userId = ''
   #decrypting = 0
+  #decryptingBytes = 0
   #last: Promise<void> = Promise.resolve()
 
   constructor (listeners: Listeners, encryption: BodyEncryption | undefined) {
@@ -28,14 +32,22 @@ export class Inbox {
   /** @param userId who this client is */
   receive (delivered: MessageRequest, userId: string): void {
     const request = addressed(delivered)
-    const isNew = this.#seen.add(JSON.stringify([request.userId, request.deviceId, request.msgId]))
+    if (userId !== this.#userId) {
+      // What one user has seen is new to the next who logs in.
+      this.#userId = userId
+      this.#seen = new SeenKeys(SEEN_MESSAGES)
+    }
+    const isNew = this.#seen.add(keyOf(request))
     const event = isNew ? 'message' : 'repeat'
+    const { length } = request.msgBody
     if (this.#encryption === undefined) {
       this.#listeners.emit(event, incoming(request, request.msgBody, userId))
-    } else if (this.#decrypting >= MAX_DECRYPTING) {
-      this.#failed(request, new Error(`${MAX_DECRYPTING} messages wait to be decrypted already`))
+    } else if (this.#decrypting >= MAX_DECRYPTING || this.#decryptingBytes + length > MAX_DECRYPTING_BYTES) {
+      const words = `${this.#decrypting} messages with ${this.#decryptingBytes} bytes wait to be decrypted already`
+      this.#failed(request, userId, new Error(words))
     } else {
       this.#decrypting++
+      this.#decryptingBytes += length
       const decrypted = decrypt(this.#encryption, request)
       // All are begun at once, and each waits for those before it: that it failed is dealt with then.
       decrypted.catch(() => {})
@@ -43,17 +55,26 @@ export class Inbox {
         try {
           this.#listeners.emit(event, incoming(request, await decrypted, userId))
         } catch (cause) {
-          this.#failed(request, cause)
+          this.#failed(request, userId, cause)
         }
         this.#decrypting--
+        this.#decryptingBytes -= length
       })
     }
   }
 
-  #failed ({ msgId, userId, deviceId }: MessageRequest, cause: unknown): void {
+  #failed (request: MessageRequest, ownUserId: string, cause: unknown): void {
+    const { msgId, userId, deviceId } = request
+    // The app has not had it: if it comes again, as from a server that keeps messages, it is no repeat.
+    this.#seen.forget(keyOf(request))
     this.#listeners.emit('error', new MicsError('MICS_ENCRYPTION_FAILED',
-      `the message ${msgId} from ${userId} (device ${deviceId}) cannot be decrypted: ${textOf(cause)}`, { cause }))
+      `the message ${msgId} from ${userId} (device ${deviceId}) cannot be decrypted: ${textOf(cause)}`,
+      { cause, received: incoming(request, request.msgBody, ownUserId) }))
   }
+}
+
+function keyOf ({ userId, deviceId, msgId }: MessageRequest): string {
+  return JSON.stringify([userId, deviceId, msgId])
 }
 
 /**

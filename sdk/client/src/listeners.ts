@@ -4,11 +4,17 @@ import type { ClientEvents } from './events.js'
 type EventName = keyof ClientEvents
 type Listener = (...args: unknown[]) => void
 
+interface List {
+  entries: Set<{ listener: Listener }>
+  /** What they are to hear of: first what goes round, then what came of that meanwhile. */
+  events: unknown[][]
+}
+
 const names: readonly EventName[] = ['state', 'message', 'repeat', 'ack', 'error', 'frame']
 
 /** The app's listeners. One that throws stops neither the others nor the client. */
 export class Listeners {
-  readonly #lists = new Map<EventName, Array<{ listener: Listener }>>(names.map(name => [name, []]))
+  readonly #lists = new Map<EventName, List>(names.map(name => [name, { entries: new Set(), events: [] }]))
 
   /** Calls back at each such event, until what it returns is called. */
   on<E extends EventName> (event: E, listener: ClientEvents[E]): () => void {
@@ -21,27 +27,32 @@ export class Listeners {
     }
     // An entry of its own, so that a function that listens twice stops once.
     const entry = { listener: listener as Listener }
-    list.push(entry)
-    return () => {
-      const index = list.indexOf(entry)
-      if (index >= 0) list.splice(index, 1)
-    }
+    list.entries.add(entry)
+    return () => { list.entries.delete(entry) }
   }
 
   emit<E extends EventName> (event: E, ...args: Parameters<ClientEvents[E]>): void {
-    const list = this.#lists.get(event) ?? []
-    if (list.length === 0) return
-    for (const { listener } of [...list]) {
-      try {
-        listener(...args)
-      } catch (cause) {
-        this.#failed(event, cause)
-      }
+    const { entries, events } = this.#lists.get(event) as List
+    if (entries.size === 0) return
+    // A listener may cause the next such event. The others hear of this one first, so that all end with the same.
+    events.push(args)
+    if (events.length > 1) return
+    while (events.length > 0) {
+      for (const entry of [...entries]) if (entries.has(entry)) this.#tell(event, entry.listener, events[0])
+      events.shift()
+    }
+  }
+
+  #tell (event: EventName, listener: Listener, args: unknown[]): void {
+    try {
+      listener(...args)
+    } catch (cause) {
+      this.#failed(event, cause)
     }
   }
 
   #failed (event: EventName, cause: unknown): void {
-    if (event !== 'error' && this.#lists.get('error')?.length !== 0) {
+    if (event !== 'error' && this.#lists.get('error')?.entries.size !== 0) {
       this.emit('error', new MicsError('MICS_LISTENER_FAILED', `a listener for '${event}' threw: ${textOf(cause)}`, { cause }))
       return
     }

@@ -18,6 +18,7 @@ export function nodeTransport (): Transport {
       return {
         // Where the connection has just ended there is an error, which its close tells as well.
         send: data => ws.send(data, () => {}),
+        bufferedBytes: () => ws.bufferedAmount,
         close: (code, reason) => ws.close(code, reason),
         terminate: () => ws.terminate(),
       }

@@ -139,9 +139,13 @@ export class Outbox {
   frameTooLarge (serverError: ServerError): boolean {
     const [msgId, size] = [...this.#inFlight, ...this.#givenUp]
       .reduce((largest, one) => one[1] > largest[1] ? one : largest, ['', 0])
-    this.#givenUp.delete(msgId)
-    this.#entries.get(msgId)?.reject(new MicsError('MICS_BODY_TOO_LARGE',
-      `the gateway does not take frames as large as this one, of ${size} bytes: send less at once`, { serverError }))
+    // One that was given up and sent again is on its way twice, and answered twice.
+    if (this.#inFlight.has(msgId)) {
+      this.#entries.get(msgId)?.reject(new MicsError('MICS_BODY_TOO_LARGE',
+        `the gateway does not take frames as large as this one, of ${size} bytes: send less at once`, { serverError }))
+    } else {
+      this.#givenUp.delete(msgId)
+    }
     this.#pump()
     return msgId !== ''
   }

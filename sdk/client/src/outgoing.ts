@@ -4,7 +4,7 @@ import { encodeClientFrame, MessageType } from './frames.js'
 import type { OutgoingMessage } from './message.js'
 import { invalid, isFilled, type Settings } from './settings.js'
 import { ulid } from './ulid.js'
-import { encodeUtf8 } from './utf8.js'
+import { decodeUtf8, encodeUtf8 } from './utf8.js'
 
 /** A message to send, checked and complete. */
 export interface Outgoing {
@@ -17,14 +17,26 @@ export interface Outgoing {
 
 /** @throws {MicsError} MICS_INVALID_ARGUMENT, MICS_BODY_TOO_LARGE */
 export function outgoingOf (message: OutgoingMessage, { maxBodyBytes }: Settings): Outgoing {
-  const { toUserId = '', groupId = '', msgId = ulid(Date.now(), Math.random), timestampMs = Date.now() } = message
+  if (typeof message !== 'object' || message === null) throw invalid('the message', 'must be an object')
+  const { msgId = ulid(Date.now(), Math.random), timestampMs = Date.now() } = message
+  const toUserId = textOr('toUserId', message.toUserId)
+  const groupId = textOr('groupId', message.groupId)
   const body = typeof message.body === 'string' ? encodeUtf8(message.body) : message.body
   if (!isBytes(body)) throw invalid('body', 'must be a string or a Uint8Array')
   if (isFilled(toUserId) === isFilled(groupId)) throw invalid('the message', 'must have either toUserId or groupId')
   if (!isFilled(msgId)) throw invalid('msgId', 'must be a string that is not empty')
+  // The answer would have another id, and be nobody's.
+  if (decodeUtf8(encodeUtf8(msgId)) !== msgId) throw invalid('msgId', 'must be Unicode text: it has half of a surrogate pair')
   if (!Number.isSafeInteger(timestampMs)) throw invalid('timestampMs', 'must be a whole number of milliseconds')
   checkSize(body, maxBodyBytes)
   return { msgId, toUserId, groupId, body, timestampMs }
+}
+
+/** What is not there is empty; so is null, which apps in plain JavaScript give. */
+function textOr (name: string, value: unknown): string {
+  const text = value ?? ''
+  if (typeof text !== 'string') throw invalid(name, 'must be a string')
+  return text
 }
 
 export function frameOf ({ msgId, toUserId, groupId, body, timestampMs }: Outgoing): Uint8Array {

@@ -25,6 +25,13 @@ export class SeenKeys {
     return true
   }
 
+  /** It is new again. */
+  forget (key: string): void {
+    const kept = shortened(key)
+    this.#current.delete(kept)
+    this.#former.delete(kept)
+  }
+
   /** What is held in memory. */
   get characters (): number {
     let sum = 0

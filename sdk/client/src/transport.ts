@@ -24,6 +24,11 @@ export interface SocketEvents {
 
 export interface Socket {
   send (data: Uint8Array): void
+  /**
+   * Bytes that were given to `send` and have not left yet: while they go on leaving, a slow network is not taken for a
+   * dead one. Undefined where a platform does not tell.
+   */
+  bufferedBytes?: () => number
   /** Starts the closing handshake. `onClose` comes when it is through. */
   close (code: number, reason: string): void
   /** Lets go of it at once, for a connection that is dead. `onClose` comes with 1006. */

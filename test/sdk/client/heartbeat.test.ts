@@ -2,12 +2,13 @@ import t from 'tap'
 import { nodeTransport } from '../../../sdk/client/src/node-transport.js'
 import type { Transport } from '../../../sdk/client/src/transport.js'
 import { startPatientGateway } from '../../helpers/patient-gateway.js'
+import { until } from '../../helpers/until.js'
 import { ScriptedGateway } from './scripted-gateway.js'
 import { SdkClient, wsUrl } from './sdk-client.js'
 
 /** A platform that wakes its clients when a test says so. */
 class WakingTransport implements Transport {
-  readonly open = nodeTransport().open
+  readonly open: Transport['open'] = nodeTransport().open
   readonly listeners = new Set<() => void>()
 
   onWake (listener: () => void): () => void {
@@ -91,6 +92,84 @@ t.test('a client that is woken asks at once whether the gateway is there', async
   t.equal(accepted.heartbeats, 2)
   await alice.until(() => alice.stateNames.length === 5)
   t.match(alice.states[2], { name: 'waiting', code: 1006 })
+})
+
+/** A platform whose heartbeats come when a test says so, and whose sockets have so many bytes left to send. */
+class BeatingTransport extends WakingTransport {
+  bufferedBytes = 0
+  looks = 0
+  beat: () => void = () => {}
+
+  override readonly open: Transport['open'] = (...args) => {
+    const socket = nodeTransport().open(...args)
+    return {
+      ...socket,
+      send: data => {
+        this.bufferedBytes += data.length
+        socket.send(data)
+      },
+      bufferedBytes: () => {
+        this.looks++
+        return this.bufferedBytes
+      },
+    }
+  }
+
+  every (_: number, listener: () => void): () => void {
+    this.beat = listener
+    return () => {}
+  }
+}
+
+t.test('a gateway is not silent while a large message is leaving, however slowly', async t => {
+  const transport = new BeatingTransport()
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url, transport })
+  alice.client.connect()
+  const accepted = await gateway.letIn()
+  await alice.untilState('connected')
+  alice.client.send({ toUserId: 'bob', body: new Uint8Array(100_000) }).catch(() => {})
+  for (let i = 0; i < 5; i++) {
+    transport.bufferedBytes -= 10_000
+    transport.beat()
+  }
+  t.equal(alice.client.state.name, 'connected')
+  for (let i = 0; i < 3; i++) transport.beat()
+  t.equal(alice.client.state.name, 'waiting', 'nothing leaves any more')
+  await accepted.closed
+})
+
+t.test('a client that is woken while a large message is leaving waits for it', async t => {
+  const transport = new BeatingTransport()
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url, transport })
+  alice.client.connect()
+  const accepted = await gateway.letIn()
+  await alice.untilState('connected')
+  alice.client.send({ toUserId: 'bob', body: new Uint8Array(100_000) }).catch(() => {})
+  transport.wake()
+  transport.bufferedBytes -= 10_000
+  await until('the time for an answer is over', () => transport.looks >= 3)
+  t.equal(alice.client.state.name, 'connected')
+  accepted.deliver({})
+  await alice.until(() => alice.messages.length === 1)
+})
+
+t.test('a machine that has slept asks at once whether the gateway is still there', async t => {
+  const now = Date.now
+  t.teardown(() => { Date.now = now })
+  const transport = new BeatingTransport()
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url, transport })
+  alice.client.connect()
+  await gateway.letIn()
+  await alice.untilState('connected')
+  Date.now = () => now() + 3_600_000
+  transport.beat()
+  // It says nothing, and no other beat comes.
+  await gateway.letIn()
+  await alice.until(() => alice.stateNames.length === 5)
+  t.match(alice.states[2], { name: 'waiting', code: 1006, reason: 'the gateway does not answer heartbeats' })
 })
 
 t.test('a platform may have a timer of its own for heartbeats', async t => {

@@ -1,19 +1,18 @@
-import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import type { MicsClientOptions } from '../../../sdk/client/src/options.js'
 import type * as Wechat from '../../../sdk/client/src/wechat.js'
 import { body, text } from '../../helpers/client.js'
+import { readDocument } from '../../helpers/markdown.js'
 import { startPatientGateway } from '../../helpers/patient-gateway.js'
 import { until } from '../../helpers/until.js'
 import { wsUrl } from './sdk-client.js'
 import { WechatPhone } from './wechat-phone.js'
 
-const bundle = await readFile(new URL('../../../sdk/client/miniprogram_dist/index.js', import.meta.url), 'utf8')
-  .catch(cause => { throw new Error('sdk/client is not built: `npm run build:sdk` first', { cause }) })
+const [, imported] = /^import \{ MicsClient \} from '(.*wechat.*)'$/m.exec(readDocument('sdk/client/README.md')) as string[]
 
 function start (t: Test, httpUrl: string, options: Partial<MicsClientOptions> = {}) {
   const phone = new WechatPhone(t)
-  const { MicsClient, MicsError } = phone.require<typeof Wechat>(bundle)
+  const { MicsClient, MicsError } = phone.require<typeof Wechat>(imported)
   const url = wsUrl(httpUrl)
   const client = new MicsClient({ url, tenantId: 't1', deviceId: 'phone', token: 'valid:王芳', random: () => 0, ...options })
   const texts: string[] = []
@@ -35,6 +34,11 @@ t.test('a mini program connects, sends and receives, with nothing but ECMAScript
   t.match(await bob.sendAndAck({ toUserId: '王芳', msgBody: body('嗨 👋') }), { status: 0 })
   await until('the answer is there', () => texts.length === 1)
   t.strictSame(texts, ['嗨 👋'])
+})
+
+t.test('the package and its entry for mini programs are one and the same', async t => {
+  const phone = new WechatPhone(t)
+  t.equal(phone.require<typeof Wechat>('@mics/client').MicsClient, phone.require<typeof Wechat>('@mics/client/wechat').MicsClient)
 })
 
 t.test('bytes go through as they are, a megabyte of them too', async t => {

@@ -94,6 +94,12 @@ t.test('the types need no others, neither those of Node.js nor of a browser, and
   t.strictSame(problems([...entries, path('react')], ['es2022'], ['node']), [])
 })
 
+t.test('a server that renders pages may import what is for browsers, and make a client of it', async t => {
+  const { MicsClient } = await import(new URL('dist/browser.js', folder).href) as typeof import('../../../sdk/client/src/browser.js')
+  const client = new MicsClient({ url: 'wss://im.example.com', tenantId: 't1', deviceId: 'd1', token: 'x' })
+  t.equal(client.state.name, 'offline')
+})
+
 t.test('an app that uses one part carries only that one', async t => {
   const { inputs } = await bundled('./dist/encryption.js')
   t.strictSame(inputs.filter(path => /client|transport|frames/.test(path)), [])

@@ -25,6 +25,22 @@ t.test('a message that comes again is handed on once, also by another connection
   t.match(alice.repeats, [{ msgId: 'm1' }, { msgId: 'm1' }])
 })
 
+t.test('what one user of a client has seen is new to the next', async t => {
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url })
+  alice.client.connect()
+  const first = await gateway.letIn()
+  first.deliver({ msgId: 'm1', groupId: 'team', msgType: 1 })
+  await alice.until(() => alice.messages.length === 1)
+  await alice.client.close()
+  alice.client.connect()
+  const second = (await gateway.next()).letIn('carol')
+  second.deliver({ msgId: 'm1', groupId: 'team', msgType: 1 })
+  second.deliver({ msgId: 'm1', groupId: 'team', msgType: 1 })
+  await alice.until(() => alice.repeats.length === 1)
+  t.match(alice.messages, [{ msgId: 'm1' }, { msgId: 'm1' }])
+})
+
 t.test('frames of a later version are passed over, and broken ones reported', async t => {
   const gateway = await ScriptedGateway.start(t)
   const alice = new SdkClient(t, { url: gateway.url })

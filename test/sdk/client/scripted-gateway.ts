@@ -51,8 +51,8 @@ export class Accepted {
     this.socket.send(encodeServerFrame(frame))
   }
 
-  letIn (): this {
-    const value = { code: 1000, tenantId: 't1', userId: 'alice', deviceId: 'd1', nodeId: 'n1', traceId: 'x' }
+  letIn (userId = 'alice'): this {
+    const value = { code: 1000, tenantId: 't1', userId, deviceId: 'd1', nodeId: 'n1', traceId: 'x' }
     this.send({ case: 'connectAck', value })
     return this
   }

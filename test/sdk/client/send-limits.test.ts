@@ -83,6 +83,27 @@ t.test('a gateway that takes smaller messages fails the one that is too large, a
   t.strictSame(alice.errors, [])
 })
 
+t.test('one too large that was given up and sent again has two answers, and neither is another\'s', async t => {
+  const gateway = await ScriptedGateway.start(t)
+  const alice = new SdkClient(t, { url: gateway.url })
+  alice.client.connect()
+  const accepted = await gateway.letIn()
+  const controller = new AbortController()
+  const large = { toUserId: 'bob', body: new Uint8Array(5000), msgId: 'large' }
+  const first = alice.client.send(large, { signal: controller.signal })
+  const small = alice.client.send({ ...hello, msgId: 'small' })
+  await accepted.untilMessages(2)
+  controller.abort()
+  await t.rejects(first, { name: 'AbortError' })
+  const second = alice.client.send(large)
+  await accepted.untilMessages(3)
+  for (let i = 0; i < 2; i++) accepted.send({ case: 'error', value: { code: 4401, message: 'frame too large' } })
+  accepted.ack('small')
+  t.match(await small, { status: 'SENT' })
+  await t.rejects(second, { code: 'MICS_BODY_TOO_LARGE' })
+  t.strictSame(alice.errors, [])
+})
+
 t.test('the answer to one too large that was given up is not taken for another\'s', async t => {
   const gateway = await ScriptedGateway.start(t)
   const alice = new SdkClient(t, { url: gateway.url })

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { isArrayBuffer } from 'node:util/types'
 import { createContext, runInContext, type Context } from 'node:vm'
 import type { Test } from 'tap'
@@ -7,6 +8,9 @@ import type { WechatApi, WechatConnectOptions, WechatSocketTask } from '../../..
 type Listener<Event = unknown> = (event: Event) => void
 
 const MAX_SOCKETS = 5
+
+const miniprogram = new URL('../../../sdk/client/miniprogram_dist/', import.meta.url)
+if (!existsSync(new URL('index.js', miniprogram))) throw new Error('sdk/client is not built: `npm run build:sdk` first')
 
 /** What came after ECMAScript 2018: engines of older phones have none of it. */
 const LATER = `
@@ -32,6 +36,7 @@ export class WechatPhone {
   private readonly shows = new Set<Listener<void>>()
   private readonly networks = new Set<Listener<{ isConnected: boolean }>>()
   private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly modules = new Map<string, { exports: object }>()
   private readonly context: Context
 
   constructor (t: Test) {
@@ -55,12 +60,25 @@ export class WechatPhone {
     return this.shows.size + this.networks.size
   }
 
-  /** What `require` of this CommonJS module gives, in `context`. */
-  require<T> (code: string): T {
+  /**
+   * What `require` gives in the mini program, after "Build npm" has copied miniprogram_dist: only files of that folder
+   * are found, by the path behind the package's name, and index.js without one. `exports` of package.json is not read.
+   */
+  require<T> (name: string): T {
+    if (!/^@mics\/client(\/|$)/.test(name)) throw new Error(`module '${name}' is not defined`)
+    return this.load(name.slice('@mics/client/'.length) || 'index') as T
+  }
+
+  private load (path: string): object {
+    const file = `${path.replace(/^\.\//, '').replace(/\.js$/, '')}.js`
+    const loaded = this.modules.get(file)
+    if (loaded !== undefined) return loaded.exports
     const module = { exports: {} }
-    const load = this.run(`(function (module, exports) { 'use strict'; ${code}\n})`) as (...args: object[]) => void
-    load(module, module.exports)
-    return module.exports as T
+    this.modules.set(file, module)
+    const code = readFileSync(new URL(file, miniprogram), 'utf8')
+    const run = this.run(`(function (module, exports, require) { 'use strict'; ${code}\n})`) as (...args: unknown[]) => void
+    run(module, module.exports, (path: string) => this.load(path))
+    return module.exports
   }
 
   /** Runs a program where there is ECMAScript 2018, timers, console and `wx`, and nothing else. */

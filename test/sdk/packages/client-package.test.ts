@@ -21,6 +21,7 @@ const gateway = await startServer({
 })
 t.teardown(async () => await gateway.close())
 const url = gateway.url.replace('http', 'ws')
+const requiresModules = (process.features as { require_module?: boolean }).require_module === true
 const project = EmptyProject.install(t, 'client')
 
 /** Alice writes to Bob with an encrypted body; what Bob reads is the result. */
@@ -52,7 +53,13 @@ t.test('an ES module in Node.js imports it and chats', async t => {
   t.equal(stdout, 'SENT, alice: hello ✓\n')
 })
 
-t.test('its types are found and right, by both ways in which TypeScript looks for them', async t => {
+t.test('CommonJS requires it and chats', { skip: !requiresModules && 'this Node.js cannot require ES modules' }, async t => {
+  project.write('main.cjs', "require('./chat.js').chat(process.argv[2]).then(console.log)\n")
+  const { stdout } = await promisify(execFile)(process.execPath, ['main.cjs', url], { cwd: project.folder })
+  t.equal(stdout, 'SENT, alice: hello ✓\n')
+})
+
+t.test('its types are found and right, by all ways in which TypeScript looks for them', async t => {
   project.write('typed.ts', `
 import { MicsClient, MicsError, type IncomingMessage, type MessageAck } from '@mics/client'
 import { aesGcm } from '@mics/client/encryption'
@@ -69,9 +76,9 @@ export { decodeServerFrame, wechatTransport }
 // @ts-expect-error a message has one recipient
 client.send({ toUserId: 'bob', groupId: 'team', body: '' }).catch(() => {})
 `)
-  for (const [module, resolution] of [['NodeNext', 'NodeNext'], ['ESNext', 'Bundler']]) {
+  for (const [module, resolution] of [['NodeNext', 'NodeNext'], ['ESNext', 'Bundler'], ['ESNext', 'Node10']]) {
     const output = project.runTool('typescript/bin/tsc', '--noEmit', '--strict', '--target', 'ES2022', '--lib', 'ES2022,DOM',
-      '--module', module, '--moduleResolution', resolution, 'typed.ts')
+      '--module', module, '--moduleResolution', resolution, '--ignoreDeprecations', '6.0', 'typed.ts')
     t.equal(output, '', resolution)
   }
 })
