@@ -4,7 +4,7 @@ import { CallVerifier, type HeaderOf } from './call-verifier.js'
 import { readEnvelope, type Envelope } from './envelope.js'
 import { HookMetrics, type Outcome } from './hook-metrics.js'
 import type { HookCall } from './hooks.js'
-import { ThrottledLogger } from './logger.js'
+import { ThrottledLogger, withoutControls } from './logger.js'
 import { operationsOf, type Operation } from './operations.js'
 import { checkOptions, type CheckedOptions, type FailedCall, type HookHandlerOptions } from './options.js'
 import { Refusal } from './refusal.js'
@@ -27,6 +27,9 @@ export interface HookResponse {
   headers: Record<string, string>
   body: Uint8Array
 }
+
+/** Characters of an id or a path that callbacks and the log are given. Ids that the gateway takes are shorter. */
+const MAX_SHOWN = 512
 
 /** Serves the hooks of one tenant or of several. Its functions may be taken off it and handed on. */
 export class HookHandler {
@@ -66,9 +69,10 @@ export class HookHandler {
       path: new URL(request.url).pathname,
       headerOf: name => request.headers.get(name) ?? undefined,
       readBody: limits => readRequest(request, limits),
-      signal: request.signal,
+      // Some runtimes have none: then nobody tells that the gateway is gone.
+      signal: (request.signal as AbortSignal | undefined) ?? new AbortController().signal,
     })
-    return new Response(Uint8Array.from(body), { status, headers })
+    return new Response(new Uint8Array(body), { status, headers })
   }
 
   /** For servers that have neither: answers a request that you have described. It never rejects. */
@@ -138,7 +142,7 @@ export class HookHandler {
     const startedAt = performance.now()
     const envelope = envelopeOf(body)
     const { tenantId, requestId, traceId } = envelope.meta
-    const failed: FailedCall = { operation, tenantId, requestId, traceId }
+    const failed: FailedCall = { operation, tenantId: shown(tenantId), requestId: shown(requestId), traceId: shown(traceId) }
     const finish = (outcome: Outcome): void => {
       const seconds = (performance.now() - startedAt) / 1000
       this.counts.answered(operation, outcome, seconds)
@@ -174,12 +178,8 @@ export class HookHandler {
   private refuse (refusal: Refusal, { path, method }: HookRequest, call?: FailedCall): HookResponse {
     const { reason, status, message } = refusal
     this.counts.refusedCall(reason)
-    this.log.warn(reason, { reason, status, method, path: path.slice(0, 200), ...call }, `hook call refused: ${message}`)
-    try {
-      this.options.onRefused?.({ reason, status, message, ...call })
-    } catch (thrown) {
-      this.log.error('onRefused', { err: thrown }, 'onRefused threw')
-    }
+    this.log.warn(reason, { reason, status, method, path: shown(path), ...call }, `hook call refused: ${message}`)
+    this.tell('onRefused', () => this.options.onRefused?.({ reason, status, message, ...call }))
     const answer = text(status, message)
     if (reason === 'wrong_method') answer.headers.allow = 'POST'
     if (refusal.leavesBody) answer.headers.connection = 'close'
@@ -188,11 +188,17 @@ export class HookHandler {
 
   private report (error: unknown, call: FailedCall): void {
     if (error instanceof Refusal) return
+    if (this.options.onError !== undefined) this.tell('onError', () => this.options.onError?.(error, call))
+    else this.log.error(`${call.operation} failed`, { ...call, err: error }, `hook handler failed: ${messageOf(error)}`)
+  }
+
+  /** Calls back. What that throws changes nothing here; nor does what it rejects with, where it is async. */
+  private tell (name: string, callBack: () => unknown): void {
+    const onThrown = (thrown: unknown): void => this.log.error(name, { err: thrown }, `${name} threw`)
     try {
-      if (this.options.onError !== undefined) this.options.onError(error, call)
-      else this.log.error(`${call.operation} failed`, { ...call, err: error }, `hook handler failed: ${messageOf(error)}`)
+      Promise.resolve(callBack()).catch(onThrown)
     } catch (thrown) {
-      this.log.error('onError', { ...call, err: thrown }, 'onError threw')
+      onThrown(thrown)
     }
   }
 
@@ -222,6 +228,11 @@ function whenAborted (signal: AbortSignal): Promise<undefined> {
     if (signal.aborted) resolve(undefined)
     else signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
+}
+
+/** Whoever calls chooses these: what is shown of them is short, and writes nothing to a reader's terminal. */
+function shown (text: string): string {
+  return withoutControls(text.slice(0, MAX_SHOWN))
 }
 
 function messageOf (error: unknown): string {

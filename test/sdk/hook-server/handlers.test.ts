@@ -179,6 +179,30 @@ t.test('a hook without a handler has an answer: all messages may go, groups are 
   t.match(offline.reason, /no getOfflineMessages/)
 })
 
+t.test('callbacks that reject are in the log, and end no process', async t => {
+  const lines: string[] = []
+  const note = (_fields: object, message: string): void => { lines.push(message) }
+  const url = await serveHooks(t, 'node', options({
+    authenticate: () => { throw new Error('no database') },
+    onError: async () => { throw new Error('no alerting either') },
+    onRefused: async () => { throw new Error('no alerting either') },
+    logger: { warn: note, error: note },
+  }))
+  t.equal((await send(url, callOf())).status, 500)
+  t.equal((await send(url, callOf({}, { secret: 'guessed' }))).status, 401)
+  await until('both are told', () => lines.includes('onError threw') && lines.includes('onRefused threw'))
+})
+
+t.test('a runtime whose requests have no signal is served', async t => {
+  const errors: unknown[] = []
+  const hooks = createHookHandler(options({ onError: (error: unknown) => errors.push(error) }))
+  const { body, headers } = callOf()
+  const request = new Request('http://x/auth', { method: 'POST', headers, body: Buffer.from(body) })
+  Object.defineProperty(request, 'signal', { value: undefined })
+  t.equal((await hooks.fetch(request)).status, 200)
+  t.same(errors, [])
+})
+
 t.test('a secrets function that fails is a failure of the hook', async t => {
   for (const secrets of [() => { throw new Error('no database') }, () => ['']]) {
     const errors: Error[] = []

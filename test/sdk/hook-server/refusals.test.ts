@@ -167,6 +167,37 @@ t.test('onRefused hears why and, where it was known, of which call; what it thro
   ])
 })
 
+t.test('what a stranger calls itself neither fills a log nor writes to a terminal', async t => {
+  const heard: Array<object & { message?: string }> = []
+  const url = await serveHooks(t, 'node', options({
+    tenantIds: ['t1'],
+    onRefused: call => { heard.push(call) },
+    logger: { error () {}, warn: (fields, message) => { heard.push({ ...fields, message }) } },
+  }))
+  const odd = '\x1b[2J\x9b2J\n%o\u2028'
+  const answer = await send(url, callOf({ tenantId: odd, requestId: 'r'.repeat(100_000), traceId: odd }))
+  t.equal(answer.status, 401)
+  await send(url, { ...callOf(), path: `/${'x'.repeat(10_000)}` })
+  t.equal(heard.length, 4)
+  for (const { message, ...fields } of heard) {
+    const text = Object.values(fields).join('') + message
+    t.ok(text.length < 2000, `${text.length} characters`)
+    t.notMatch(text, /[\p{Cc}\u2028]/u)
+  }
+})
+
+t.test('a message of many signatures, or of groups within groups, costs no memory and is refused', async t => {
+  const url = await serveHooks(t, 'node', options())
+  const call = callOf()
+  const signs = Buffer.alloc(2_000_000, Buffer.from([0x22, 0x00, 0x28, 0x00]))
+  const body = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(signs).finish()
+  const many = await send(url, { ...call, body })
+  t.equal(many.status, 400)
+  t.match(many.text, /field 4 is there twice/)
+  t.equal((await send(url, { ...call, body: Buffer.alloc(2_000_000, 0x7b) })).status, 400)
+  t.equal((await send(url, call)).status, 200)
+})
+
 t.test('refusals are in the log, a kind at most once in 10 seconds', async t => {
   lines.length = 0
   const url = await serveHooks(t, 'node', options())
