@@ -51,6 +51,18 @@ export type EventConsumerOptions = EventSigning & {
 /** Records of a partition that are handled before their offset is committed. */
 const BATCH_SIZE = 100
 
+/**
+ * Milliseconds after which nothing of a batch is begun any more: what is done is committed, and the rest comes with the
+ * next. While a batch is at work, its Kafka client fetches nothing for other partitions, and cannot change its group.
+ */
+const MAX_BATCH_MS = 5000
+
+/**
+ * Clients of Kafka at most. Each tenant has its own, so that one whose handler is slow holds up no other; where there
+ * are more tenants some share one: a client costs several threads and a connection to each broker.
+ */
+const MAX_CLIENTS = 16
+
 /** Reads the events of one tenant or of several. */
 export class EventConsumer {
   private readonly log: ThrottledLogger
@@ -58,8 +70,9 @@ export class EventConsumer {
   private readonly seen: SeenEvents
   private readonly slots: Slots
   private readonly stopping = new AbortController()
-  private readonly topics: string[]
-  private client?: KafkaConsumerClient
+  /** Of each client. */
+  private readonly topics: string[][]
+  private clients: KafkaConsumerClient[] = []
   private starting?: Promise<void>
   private stopped?: Promise<void>
 
@@ -96,29 +109,38 @@ export class EventConsumer {
 
   private async connect (): Promise<void> {
     const kafka = await loadKafkaClient()
-    this.client = consumerOf(kafka, this.options, this.log)
-    try {
-      await this.client.connect()
-    } catch (cause) {
+    this.clients = this.topics.map(() => consumerOf(kafka, this.options, this.log))
+    const connected = await Promise.allSettled(this.clients.map(async client => await client.connect()))
+    const failed = connected.find(result => result.status === 'rejected')
+    if (failed !== undefined) {
+      // None is left behind: whoever tries again makes others.
+      await this.disconnectClients()
       const { brokers } = this.options
-      throw new Error(`the Kafka brokers ${String(brokers)} cannot be reached: ${(cause as Error).message}`, { cause })
+      const cause = failed.reason as Error
+      throw new Error(`the Kafka brokers ${String(brokers)} cannot be reached: ${cause.message}`, { cause })
     }
-    await this.client.subscribe({ topics: this.topics })
-    await this.client.run({
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.options.concurrency ?? 16,
-      eachBatch: async payload => await this.handle(payload),
-    })
+    await Promise.all(this.clients.map(async (client, i) => {
+      await client.subscribe({ topics: this.topics[i] })
+      await client.run({
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: Math.max(this.options.concurrency ?? 16, this.topics[i].length),
+        eachBatch: async payload => await this.handle(client, payload),
+      })
+    }))
   }
 
   private async disconnect (): Promise<void> {
     this.stopping.abort(new Error('the consumer was told to stop'))
     // A start that failed has been reported to who called it.
     await this.starting?.catch(() => {})
-    await this.client?.disconnect()
+    await this.disconnectClients()
   }
 
-  private async handle (payload: KafkaBatchPayload): Promise<void> {
+  private async disconnectClients (): Promise<void> {
+    await Promise.all(this.clients.map(async client => await client.disconnect()))
+  }
+
+  private async handle (client: KafkaConsumerClient, payload: KafkaBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch
     const records = messages.map(({ key, value, headers, offset }): EventRecord => ({
       topic,
@@ -129,6 +151,7 @@ export class EventConsumer {
       headers: headers ?? {},
     }))
     const { maxAttempts = 5, retryDelayMs = 200, handler, onFailed, onInvalid } = this.options
+    const endsAt = performance.now() + MAX_BATCH_MS
     const count = await new EventBatch(records, {
       signing: this.options,
       handling: { handler, onFailed, onInvalid, maxAttempts, retryDelayMs },
@@ -138,13 +161,14 @@ export class EventConsumer {
       log: this.log,
       stopping: this.stopping.signal,
       isLost: () => payload.isStale(),
+      isOverdue: () => performance.now() > endsAt,
     }).run()
     // What is not resolved is brought again by the client.
     if (count === 0 || payload.isStale()) return
     const { offset } = records[count - 1]
     payload.resolveOffset(offset)
     try {
-      await this.client?.commitOffsets([{ topic, partition, offset: String(BigInt(offset) + 1n) }])
+      await client.commitOffsets([{ topic, partition, offset: String(BigInt(offset) + 1n) }])
     } catch (error) {
       // The next commit is for these too; if there is none, they come again and are recognized.
       this.log.warn('commit', { topic, partition, offset, err: error }, 'an offset could not be committed')
@@ -184,14 +208,21 @@ function clientLogger (log: ThrottledLogger): KafkaClientLogger {
   return logger
 }
 
-function topicsOf (options: EventConsumerOptions): string[] {
+/** The topics of each client. */
+function topicsOf (options: EventConsumerOptions): string[][] {
   const { tenantIds, topic = 'im-mics-{tenant_id}-event', deadLetterTopic = 'im-mics-{tenant_id}-event-dlq' } = options
   const ids = typeof tenantIds === 'string' ? [tenantIds] : tenantIds
   if (!Array.isArray(ids) || ids.length === 0 || !ids.every(id => typeof id === 'string' && id !== '')) {
     throw new TypeError('tenantIds must be the id of a tenant, or a list of such')
   }
   const templates = options.deadLetters === true ? [topic, deadLetterTopic] : [topic]
-  return ids.flatMap(id => templates.map(template => topicName(template, id)))
+  const clients: string[][] = []
+  for (const [i, id] of [...new Set<string>(ids)].entries()) {
+    const topics = templates.map(template => topicName(template, id))
+    if (i < MAX_CLIENTS) clients.push(topics)
+    else clients[i % MAX_CLIENTS].push(...topics)
+  }
+  return clients
 }
 
 function checkOptions (options: EventConsumerOptions): void {

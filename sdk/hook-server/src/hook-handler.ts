@@ -142,7 +142,9 @@ export class HookHandler {
     const startedAt = performance.now()
     const envelope = envelopeOf(body)
     const { tenantId, requestId, traceId } = envelope.meta
-    const failed: FailedCall = { operation, tenantId: shown(tenantId), requestId: shown(requestId), traceId: shown(traceId) }
+    const failed: FailedCall = {
+      operation, tenantId: shown(tenantId), requestId: shown(requestId), traceId: shown(traceId),
+    }
     const finish = (outcome: Outcome): void => {
       const seconds = (performance.now() - startedAt) / 1000
       this.counts.answered(operation, outcome, seconds)

@@ -54,7 +54,9 @@ t.test('however many tenants there are, the memory is bounded, and no call is ac
 
 t.test('no call is ever accepted twice, and the bound holds', async () => {
   const call = fc.record({
-    tenant: fc.integer({ min: 1, max: 4 }), id: fc.integer({ min: 0, max: 30 }), age: fc.integer({ min: -4000, max: 4000 }),
+    tenant: fc.integer({ min: 1, max: 4 }),
+    id: fc.integer({ min: 0, max: 30 }),
+    age: fc.integer({ min: -4000, max: 4000 }),
   })
   fc.assert(fc.property(fc.array(call, { maxLength: 200 }), fc.integer({ min: 1, max: 10 }), (calls, max) => {
     let now = 1_000_000
