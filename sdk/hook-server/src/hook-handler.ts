@@ -135,6 +135,9 @@ export class HookHandler {
     if (!/^application\/(x-)?protobuf$/.test(type)) {
       throw new Refusal('wrong_content_type', 'the body must be protobuf, with Content-Type: application/protobuf')
     }
+    if (!/^(identity)?$/i.test(headerOf('content-encoding') ?? '')) {
+      throw new Refusal('wrong_content_type', 'the body must come as it was signed: let no proxy on the way compress it (Content-Encoding)')
+    }
     return name as Operation
   }
 
