@@ -156,8 +156,9 @@ export class HookHandler {
     this.counts.inProgress++
     // Counted until the handler itself is done, also where nobody waits for it any more.
     const asked = this.ask(operation, body, envelope, request).finally(() => { this.counts.inProgress-- })
+    const gone = whenAborted(request.signal)
     try {
-      const answer = await Promise.race([asked, whenAborted(request.signal)])
+      const answer = await Promise.race([asked, gone.promise])
       if (answer === undefined) {
         asked.catch(error => this.report(error, failed))
         finish('abandoned')
@@ -170,6 +171,8 @@ export class HookHandler {
       finish(error instanceof InvalidAnswerError ? 'invalid_answer' : 'error')
       this.report(error, failed)
       return text(500, 'the handler of this hook has failed: see the log of its server')
+    } finally {
+      gone.forget()
     }
   }
 
@@ -227,12 +230,15 @@ function envelopeOf (body: Uint8Array): Envelope {
   }
 }
 
-/** Resolves with nothing when the signal aborts; what it listens with goes with the signal. */
-function whenAborted (signal: AbortSignal): Promise<undefined> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+/** Resolves with nothing when the signal aborts. `forget` takes off what listens: the signal may outlive the call. */
+function whenAborted (signal: AbortSignal): { promise: Promise<undefined>, forget: () => void } {
+  let listener = (): void => {}
+  const promise = new Promise<undefined>(resolve => {
+    listener = () => resolve(undefined)
+    if (signal.aborted) listener()
+    else signal.addEventListener('abort', listener, { once: true })
   })
+  return { promise, forget: () => signal.removeEventListener('abort', listener) }
 }
 
 /** Whoever calls chooses these: what is shown of them is short, and writes nothing to a reader's terminal. */

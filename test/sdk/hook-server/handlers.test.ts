@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import t, { type Test } from 'tap'
 import {
@@ -191,6 +191,17 @@ t.test('callbacks that reject are in the log, and end no process', async t => {
   t.equal((await send(url, callOf())).status, 500)
   t.equal((await send(url, callOf({}, { secret: 'guessed' }))).status, 401)
   await until('both are told', () => lines.includes('onError threw') && lines.includes('onRefused threw'))
+})
+
+t.test('a signal that outlives its call is left as it was', async t => {
+  const hooks = createHookHandler(options())
+  const { signal } = new AbortController()
+  for (let i = 0; i < 3; i++) {
+    const { path, headers, body } = callOf()
+    const answer = await hooks.answer({ method: 'POST', path, headerOf: name => headers[name], readBody: async () => body, signal })
+    t.equal(answer.status, 200)
+  }
+  t.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
 t.test('a runtime whose requests have no signal is served', async t => {
