@@ -38,6 +38,8 @@ export class HookHandler {
   private readonly verifier: CallVerifier
   private readonly counts: HookMetrics
   private readonly log: ThrottledLogger
+  /** Of the bodies of calls that are read or answered now. */
+  private bytesInProgress = 0
 
   /** @throws TypeError where an option is missing or wrong; it names it. */
   constructor (options: HookHandlerOptions) {
@@ -77,10 +79,17 @@ export class HookHandler {
 
   /** For servers that have neither: answers a request that you have described. It never rejects. */
   readonly answer = async (request: HookRequest): Promise<HookResponse> => {
+    let held = 0
+    const hold = (bytes: number): boolean => {
+      if (this.bytesInProgress + bytes > this.options.maxBytesInProgress) return false
+      this.bytesInProgress += bytes
+      held += bytes
+      return true
+    }
     try {
       const operation = this.operationOf(request)
       const { maxBodyBytes: maxBytes, bodyTimeoutMs: timeoutMs, maxCallsInProgress } = this.options
-      const body = await request.readBody({ maxBytes, timeoutMs })
+      const body = await request.readBody({ maxBytes, timeoutMs, hold })
       if (this.counts.inProgress >= maxCallsInProgress) {
         throw new Refusal('busy', `${maxCallsInProgress} calls are in progress: let handlers answer faster, or give up when their signal aborts`)
       }
@@ -89,6 +98,8 @@ export class HookHandler {
       if (error instanceof Refusal) return this.refuse(error, request)
       this.log.error('server', { err: error }, 'a hook call could not be answered')
       return text(500, 'this server has failed: see its log')
+    } finally {
+      this.bytesInProgress -= held
     }
   }
 

@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import t from 'tap'
 import type { HookHandlerOptions, RefusedCall } from '../../../sdk/hook-server/src/index.js'
+import { until } from '../../helpers/until.js'
 import { authAnswer, callOf, SECRET, send, type Call } from './caller.js'
 import { forms, serveHooks } from './forms.js'
 
@@ -93,6 +94,23 @@ for (const form of forms) {
     socket.on('error', () => {})
     socket.write('POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/protobuf\r\nContent-Length: 100\r\n\r\nabc')
     t.match(await textOf(socket), /^HTTP\/1\.1 408 [^]*did not end within 50 ms/)
+  })
+
+  t.test(`${form}: bodies that never end fill no memory, and when they are given up others are read`, async t => {
+    const url = new URL(await serveHooks(t, form, options({ maxBodyBytes: 2000, maxBytesInProgress: 2500 })))
+    const sockets = Array.from({ length: 3 }, () => {
+      const socket = connect(Number(url.port), url.hostname)
+      socket.on('error', () => {})
+      const headers = ['Host: x', 'Content-Type: application/protobuf', 'Content-Length: 2000']
+      socket.write(`POST /auth HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${'x'.repeat(1000)}`)
+      return socket
+    })
+    // Whichever comes last is told: none of the others has an answer.
+    t.match(await Promise.race(sockets.map(async socket => await textOf(socket))), /^HTTP\/1\.1 503 [^]*maxBytesInProgress/)
+    for (const socket of sockets) socket.destroy()
+    const large = async (): Promise<number> => (await send(url.origin, callOf({}, { token: 'x'.repeat(1700) }))).status
+    await until('the room is free', async () => await large() === 200)
+    for (let i = 0; i < 5; i++) t.equal(await large(), 200, 'what was answered holds none')
   })
 
   t.test(`${form}: a secret is changed without a refused call`, async t => {
