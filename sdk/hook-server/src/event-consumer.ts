@@ -63,6 +63,9 @@ const MAX_BATCH_MS = 5000
  */
 const MAX_CLIENTS = 16
 
+/** KiB of events that all clients together fetch ahead while handlers are slow: what librdkafka has for each. */
+const FETCHED_AHEAD_KIB = 64 * 1024
+
 /** Reads the events of one tenant or of several. */
 export class EventConsumer {
   private readonly log: ThrottledLogger
@@ -109,7 +112,8 @@ export class EventConsumer {
 
   private async connect (): Promise<void> {
     const kafka = await loadKafkaClient()
-    this.clients = this.topics.map(() => consumerOf(kafka, this.options, this.log))
+    const aheadKiB = Math.floor(FETCHED_AHEAD_KIB / this.topics.length)
+    this.clients = this.topics.map(() => consumerOf(kafka, this.options, aheadKiB, this.log))
     const connected = await Promise.allSettled(this.clients.map(async client => await client.connect()))
     const failed = connected.find(result => result.status === 'rejected')
     if (failed !== undefined) {
@@ -182,7 +186,7 @@ export function createEventConsumer (options: EventConsumerOptions): EventConsum
 }
 
 function consumerOf (
-  kafka: KafkaClient, options: EventConsumerOptions, log: ThrottledLogger
+  kafka: KafkaClient, options: EventConsumerOptions, aheadKiB: number, log: ThrottledLogger
 ): KafkaConsumerClient {
   const { Kafka, logLevel } = kafka.KafkaJS
   const { brokers, groupId, fromBeginning = true } = options
@@ -191,6 +195,7 @@ function consumerOf (
   return new Kafka({ kafkaJS: { brokers: list, logLevel: logLevel.ERROR, logger } }).consumer({
     kafkaJS: { groupId, fromBeginning, autoCommit: false, allowAutoTopicCreation: false },
     'js.consumer.max.batch.size': BATCH_SIZE,
+    'queued.max.messages.kbytes': aheadKiB,
     ...options.kafka,
   })
 }
