@@ -40,7 +40,8 @@ export type HookHandlerOptions = Hooks & Signing & {
   timestampToleranceMs?: number
   /**
    * Calls remembered so that none is answered twice, about 110 bytes each. Default 200,000. Where more come within the
-   * tolerance, the oldest are forgotten, and calls as old as those are refused from then on.
+   * tolerance, the oldest of the tenant with the most are forgotten, and calls of that tenant as old as those are
+   * refused from then on.
    */
   maxRequestIds?: number
   /** Remembers them elsewhere, for several processes that answer the same calls. */
