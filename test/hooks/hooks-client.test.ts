@@ -194,6 +194,14 @@ t.test('failures are logged once for many, with what is needed and no secret', a
   t.notMatch(JSON.stringify(lines), /token-of-alice|test-secret|stack trace/)
 })
 
+t.test('the log says what to do where a hook server refuses the gateway\'s signature', async t => {
+  const { client, hooks, settings, lines } = await start(t)
+  hooks.raw.set('auth', response => response.writeHead(401).end('not for a log'))
+  await client.auth('t1', settings, 'valid:alice', 'd1', TRACE)
+  t.match(lines, [{ fields: { failure: 'status', reason: /^HTTP status 401: .*same secret/ } }])
+  t.notMatch(JSON.stringify(lines), /not for a log/)
+})
+
 t.test('after close no call is made and none hangs', async t => {
   const { client, hooks, check } = await start(t)
   t.equal(await check(), 'ok')

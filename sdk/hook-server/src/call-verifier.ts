@@ -1,5 +1,6 @@
 import type { Envelope } from './envelope.js'
 import type { CheckedOptions } from './options.js'
+import { withoutControls } from './logger.js'
 import { Refusal } from './refusal.js'
 import type { RequestIds } from './request-ids.js'
 import { secretsOf } from './secrets.js'
@@ -62,5 +63,5 @@ export class CallVerifier {
 }
 
 function unknownTenant (tenantId: string): Refusal {
-  return new Refusal('unknown_tenant', `the tenant ${JSON.stringify(tenantId.slice(0, 100))} is not served here`)
+  return new Refusal('unknown_tenant', `the tenant ${JSON.stringify(withoutControls(tenantId.slice(0, 100)))} is not served here`)
 }

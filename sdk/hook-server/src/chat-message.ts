@@ -72,7 +72,7 @@ export function toMessageRequest (kept: KeptMessage): MessageRequest {
     deviceId,
     toUserId,
     groupId,
-    msgBody: typeof body === 'string' ? textEncoder.encode(body) : Uint8Array.from(body),
+    msgBody: typeof body === 'string' ? textEncoder.encode(body) : new Uint8Array(body),
     timestampMs: int64(timestampMs),
   })
 }

@@ -43,16 +43,22 @@ export function readEnvelope (body: Uint8Array): Envelope {
   return { meta: fromBinary(HookMetaSchema, meta, { readUnknownFields: false }), unsigned }
 }
 
-/** The bytes of a message without one of its fields, in pieces. */
+/**
+ * The bytes of a message without one of its fields, in pieces: two at most. Throws where that field is there twice: no
+ * encoder writes it so, and millions of them would be millions of pieces.
+ */
 export function withoutField (message: Uint8Array, unwanted: number): Uint8Array[] {
   const reader = new BinaryReader(message)
   const pieces: Uint8Array[] = []
   let from = 0
+  let isFound = false
   while (reader.pos < reader.len) {
     const start = reader.pos
     const [field, wireType] = reader.tag()
     reader.skip(wireType, field)
     if (field !== unwanted) continue
+    if (isFound) throw new Error(`field ${unwanted} is there twice`)
+    isFound = true
     if (start > from) pieces.push(message.subarray(from, start))
     from = reader.pos
   }

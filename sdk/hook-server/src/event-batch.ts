@@ -56,6 +56,8 @@ export class EventBatch {
       stopping: AbortSignal
       /** Has the partition been given to another consumer? Then what has not begun is not. */
       isLost: () => boolean
+      /** Has it taken so long that what has not begun should come with the next batch? */
+      isOverdue: () => boolean
     }
   ) {
     this.done = records.map(() => false)
@@ -80,11 +82,16 @@ export class EventBatch {
 
   private async handleLine (line: readonly number[]): Promise<void> {
     for (const i of line) {
-      if (this.isEnding) return
-      this.done[i] = await this.deps.slots.run(async () => !this.isEnding && await this.handle(this.records[i]))
+      if (!this.mayBegin) return
+      const record = this.records[i]
+      this.done[i] = await this.deps.slots.run(record.topic, async () => this.mayBegin && await this.handle(record))
       // What is behind it in the conversation must not come before it.
       if (!this.done[i]) return
     }
+  }
+
+  private get mayBegin (): boolean {
+    return !this.isEnding && !this.deps.isOverdue()
   }
 
   private get isEnding (): boolean {
@@ -100,7 +107,7 @@ export class EventBatch {
     } catch (error) {
       // The caller's own store or callback. The record comes again.
       log.error('event', { ...placeOf(record), err: error }, 'an event could not be handled, and will be tried again')
-      await this.wait(MAX_RETRY_DELAY_MS)
+      await this.wait(record, MAX_RETRY_DELAY_MS)
       return false
     } finally {
       metrics.inProgress--
@@ -131,13 +138,13 @@ export class EventBatch {
         metrics.failedAttempts++
         log.error('handler', { ...placeOf(record), type: event.type, traceId: event.traceId, attempt, err: error },
           'the handler of events failed')
-        if (attempt < handling.maxAttempts) {
-          await this.wait(Math.min(handling.retryDelayMs * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS))
-          if (this.isEnding) return false
+        const isLast = attempt >= handling.maxAttempts
+        if (!isLast || handling.onFailed === undefined) {
+          await this.wait(record, Math.min(handling.retryDelayMs * 2 ** (attempt - 1), MAX_RETRY_DELAY_MS))
+          // Without anybody to take it, it is not passed over: its partition waits, and it is tried again.
+          if (isLast || this.isEnding) return false
           continue
         }
-        // Without anybody to take it, it is not passed over: its partition waits, and it is tried again.
-        if (handling.onFailed === undefined) return false
         await handling.onFailed(event, error, record)
         metrics.count('parked')
         await seen.add(event.identity)
@@ -149,11 +156,14 @@ export class EventBatch {
     return true
   }
 
-  /** Until then, or until the consumer is told to stop. */
-  private async wait (ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.deps.stopping }).catch(error => {
+  /** Until then, or until the consumer is told to stop. Others are handled meanwhile. */
+  private async wait ({ topic }: EventRecord, ms: number): Promise<void> {
+    const { slots, metrics, stopping } = this.deps
+    metrics.inProgress--
+    await slots.lend(topic, async () => await delay(ms, undefined, { signal: stopping }).catch(error => {
       if ((error as Error).name !== 'AbortError') throw error
-    })
+    }))
+    metrics.inProgress++
   }
 }
 

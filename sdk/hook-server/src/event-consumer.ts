@@ -54,6 +54,21 @@ const BATCH_SIZE = 100
 /** Milliseconds until a topic is found that was not there yet: that of a new tenant comes with its first event. */
 const TOPIC_REFRESH_MS = 10_000
 
+/**
+ * Milliseconds after which nothing of a batch is begun any more: what is done is committed, and the rest comes with the
+ * next. While a batch is at work, its Kafka client fetches nothing for other partitions, and cannot change its group.
+ */
+const MAX_BATCH_MS = 5000
+
+/**
+ * Clients of Kafka at most. Each tenant has its own, so that one whose handler is slow holds up no other; where there
+ * are more tenants some share one: a client costs several threads and a connection to each broker.
+ */
+const MAX_CLIENTS = 16
+
+/** KiB of events that all clients together fetch ahead while handlers are slow: what librdkafka has for each. */
+const FETCHED_AHEAD_KIB = 64 * 1024
+
 /** Reads the events of one tenant or of several. */
 export class EventConsumer {
   private readonly log: ThrottledLogger
@@ -61,8 +76,9 @@ export class EventConsumer {
   private readonly seen: SeenEvents
   private readonly slots: Slots
   private readonly stopping = new AbortController()
-  private readonly topics: string[]
-  private client?: KafkaConsumerClient
+  /** Of each client. */
+  private readonly topics: string[][]
+  private clients: KafkaConsumerClient[] = []
   private starting?: Promise<void>
   private stopped?: Promise<void>
 
@@ -99,29 +115,39 @@ export class EventConsumer {
 
   private async connect (): Promise<void> {
     const kafka = await loadKafkaClient()
-    this.client = consumerOf(kafka, this.options, this.log)
-    try {
-      await this.client.connect()
-    } catch (cause) {
+    const aheadKiB = Math.floor(FETCHED_AHEAD_KIB / this.topics.length)
+    this.clients = this.topics.map(() => consumerOf(kafka, this.options, aheadKiB, this.log))
+    const connected = await Promise.allSettled(this.clients.map(async client => await client.connect()))
+    const failed = connected.find(result => result.status === 'rejected')
+    if (failed !== undefined) {
+      // None is left behind: whoever tries again makes others.
+      await this.disconnectClients()
       const { brokers } = this.options
-      throw new Error(`the Kafka brokers ${String(brokers)} cannot be reached: ${(cause as Error).message}`, { cause })
+      const cause = failed.reason as Error
+      throw new Error(`the Kafka brokers ${String(brokers)} cannot be reached: ${cause.message}`, { cause })
     }
-    await this.client.subscribe({ topics: this.topics })
-    await this.client.run({
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.options.concurrency ?? 16,
-      eachBatch: async payload => await this.handle(payload),
-    })
+    await Promise.all(this.clients.map(async (client, i) => {
+      await client.subscribe({ topics: this.topics[i] })
+      await client.run({
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: Math.max(this.options.concurrency ?? 16, this.topics[i].length),
+        eachBatch: async payload => await this.handle(client, payload),
+      })
+    }))
   }
 
   private async disconnect (): Promise<void> {
     this.stopping.abort(new Error('the consumer was told to stop'))
     // A start that failed has been reported to who called it.
     await this.starting?.catch(() => {})
-    await this.client?.disconnect()
+    await this.disconnectClients()
   }
 
-  private async handle (payload: KafkaBatchPayload): Promise<void> {
+  private async disconnectClients (): Promise<void> {
+    await Promise.all(this.clients.map(async client => await client.disconnect()))
+  }
+
+  private async handle (client: KafkaConsumerClient, payload: KafkaBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch
     const records = messages.map(({ key, value, headers, offset }): EventRecord => ({
       topic,
@@ -132,6 +158,7 @@ export class EventConsumer {
       headers: headers ?? {},
     }))
     const { maxAttempts = 5, retryDelayMs = 200, handler, onFailed, onInvalid } = this.options
+    const endsAt = performance.now() + MAX_BATCH_MS
     const count = await new EventBatch(records, {
       signing: this.options,
       handling: { handler, onFailed, onInvalid, maxAttempts, retryDelayMs },
@@ -141,13 +168,14 @@ export class EventConsumer {
       log: this.log,
       stopping: this.stopping.signal,
       isLost: () => payload.isStale(),
+      isOverdue: () => performance.now() > endsAt,
     }).run()
     // What is not resolved is brought again by the client.
     if (count === 0 || payload.isStale()) return
     const { offset } = records[count - 1]
     payload.resolveOffset(offset)
     try {
-      await this.client?.commitOffsets([{ topic, partition, offset: String(BigInt(offset) + 1n) }])
+      await client.commitOffsets([{ topic, partition, offset: String(BigInt(offset) + 1n) }])
     } catch (error) {
       // The next commit is for these too; if there is none, they come again and are recognized.
       this.log.warn('commit', { topic, partition, offset, err: error }, 'an offset could not be committed')
@@ -161,7 +189,7 @@ export function createEventConsumer (options: EventConsumerOptions): EventConsum
 }
 
 function consumerOf (
-  kafka: KafkaClient, options: EventConsumerOptions, log: ThrottledLogger
+  kafka: KafkaClient, options: EventConsumerOptions, aheadKiB: number, log: ThrottledLogger
 ): KafkaConsumerClient {
   const { Kafka, logLevel } = kafka.KafkaJS
   const { brokers, groupId, fromBeginning = true } = options
@@ -172,6 +200,7 @@ function consumerOf (
     'js.consumer.max.batch.size': BATCH_SIZE,
     // Of the client's own 5 minutes a new tenant would think that nothing works.
     'topic.metadata.refresh.interval.ms': TOPIC_REFRESH_MS,
+    'queued.max.messages.kbytes': aheadKiB,
     ...options.kafka,
   })
 }
@@ -189,14 +218,21 @@ function clientLogger (log: ThrottledLogger): KafkaClientLogger {
   return logger
 }
 
-function topicsOf (options: EventConsumerOptions): string[] {
+/** The topics of each client. */
+function topicsOf (options: EventConsumerOptions): string[][] {
   const { tenantIds, topic = 'im-mics-{tenant_id}-event', deadLetterTopic = 'im-mics-{tenant_id}-event-dlq' } = options
   const ids = typeof tenantIds === 'string' ? [tenantIds] : tenantIds
   if (!Array.isArray(ids) || ids.length === 0 || !ids.every(id => typeof id === 'string' && id !== '')) {
     throw new TypeError('tenantIds must be the id of a tenant, or a list of such')
   }
   const templates = options.deadLetters === true ? [topic, deadLetterTopic] : [topic]
-  return ids.flatMap(id => templates.map(template => topicName(template, id)))
+  const clients: string[][] = []
+  for (const [i, id] of [...new Set<string>(ids)].entries()) {
+    const topics = templates.map(template => topicName(template, id))
+    if (i < MAX_CLIENTS) clients.push(topics)
+    else clients[i % MAX_CLIENTS].push(...topics)
+  }
+  return clients
 }
 
 function checkOptions (options: EventConsumerOptions): void {

@@ -13,6 +13,7 @@ export type HookServerOptions = HookHandlerOptions & {
 
 /** A Fastify plugin: `app.register(hookServer, { prefix: '/mics', secrets, authenticate })`. */
 export const hookServer: FastifyPluginAsync<HookServerOptions> = async (app, options) => {
+  if (options.basePath !== undefined) throw new TypeError('basePath is not for Fastify: register the plugin with a prefix')
   const hooks = new HookHandler({ logger: app.log, ...options, basePath: '/' })
   // The handler reads bodies by itself: it needs the bytes that were signed, and knows how many there may be.
   app.removeAllContentTypeParsers()

@@ -4,7 +4,7 @@ import { CallVerifier, type HeaderOf } from './call-verifier.js'
 import { readEnvelope, type Envelope } from './envelope.js'
 import { HookMetrics, type Outcome } from './hook-metrics.js'
 import type { HookCall } from './hooks.js'
-import { ThrottledLogger } from './logger.js'
+import { ThrottledLogger, withoutControls } from './logger.js'
 import { operationsOf, type Operation } from './operations.js'
 import { checkOptions, type CheckedOptions, type FailedCall, type HookHandlerOptions } from './options.js'
 import { Refusal } from './refusal.js'
@@ -28,6 +28,9 @@ export interface HookResponse {
   body: Uint8Array
 }
 
+/** Characters of an id or a path that callbacks and the log are given. Ids that the gateway takes are shorter. */
+const MAX_SHOWN = 512
+
 /** Serves the hooks of one tenant or of several. Its functions may be taken off it and handed on. */
 export class HookHandler {
   private readonly options: CheckedOptions
@@ -35,6 +38,8 @@ export class HookHandler {
   private readonly verifier: CallVerifier
   private readonly counts: HookMetrics
   private readonly log: ThrottledLogger
+  /** Of the bodies of calls that are read or answered now. */
+  private bytesInProgress = 0
 
   /** @throws TypeError where an option is missing or wrong; it names it. */
   constructor (options: HookHandlerOptions) {
@@ -66,17 +71,25 @@ export class HookHandler {
       path: new URL(request.url).pathname,
       headerOf: name => request.headers.get(name) ?? undefined,
       readBody: limits => readRequest(request, limits),
-      signal: request.signal,
+      // Some runtimes have none: then nobody tells that the gateway is gone.
+      signal: (request.signal as AbortSignal | undefined) ?? new AbortController().signal,
     })
-    return new Response(Uint8Array.from(body), { status, headers })
+    return new Response(new Uint8Array(body), { status, headers })
   }
 
   /** For servers that have neither: answers a request that you have described. It never rejects. */
   readonly answer = async (request: HookRequest): Promise<HookResponse> => {
+    let held = 0
+    const hold = (bytes: number): boolean => {
+      if (this.bytesInProgress + bytes > this.options.maxBytesInProgress) return false
+      this.bytesInProgress += bytes
+      held += bytes
+      return true
+    }
     try {
       const operation = this.operationOf(request)
       const { maxBodyBytes: maxBytes, bodyTimeoutMs: timeoutMs, maxCallsInProgress } = this.options
-      const body = await request.readBody({ maxBytes, timeoutMs })
+      const body = await request.readBody({ maxBytes, timeoutMs, hold })
       if (this.counts.inProgress >= maxCallsInProgress) {
         throw new Refusal('busy', `${maxCallsInProgress} calls are in progress: let handlers answer faster, or give up when their signal aborts`)
       }
@@ -85,6 +98,8 @@ export class HookHandler {
       if (error instanceof Refusal) return this.refuse(error, request)
       this.log.error('server', { err: error }, 'a hook call could not be answered')
       return text(500, 'this server has failed: see its log')
+    } finally {
+      this.bytesInProgress -= held
     }
   }
 
@@ -131,6 +146,9 @@ export class HookHandler {
     if (!/^application\/(x-)?protobuf$/.test(type)) {
       throw new Refusal('wrong_content_type', 'the body must be protobuf, with Content-Type: application/protobuf')
     }
+    if (!/^(identity)?$/i.test(headerOf('content-encoding') ?? '')) {
+      throw new Refusal('wrong_content_type', 'the body must come as it was signed: let no proxy on the way compress it (Content-Encoding)')
+    }
     return name as Operation
   }
 
@@ -138,7 +156,9 @@ export class HookHandler {
     const startedAt = performance.now()
     const envelope = envelopeOf(body)
     const { tenantId, requestId, traceId } = envelope.meta
-    const failed: FailedCall = { operation, tenantId, requestId, traceId }
+    const failed: FailedCall = {
+      operation, tenantId: shown(tenantId), requestId: shown(requestId), traceId: shown(traceId),
+    }
     const finish = (outcome: Outcome): void => {
       const seconds = (performance.now() - startedAt) / 1000
       this.counts.answered(operation, outcome, seconds)
@@ -147,8 +167,9 @@ export class HookHandler {
     this.counts.inProgress++
     // Counted until the handler itself is done, also where nobody waits for it any more.
     const asked = this.ask(operation, body, envelope, request).finally(() => { this.counts.inProgress-- })
+    const gone = whenAborted(request.signal)
     try {
-      const answer = await Promise.race([asked, whenAborted(request.signal)])
+      const answer = await Promise.race([asked, gone.promise])
       if (answer === undefined) {
         asked.catch(error => this.report(error, failed))
         finish('abandoned')
@@ -161,6 +182,8 @@ export class HookHandler {
       finish(error instanceof InvalidAnswerError ? 'invalid_answer' : 'error')
       this.report(error, failed)
       return text(500, 'the handler of this hook has failed: see the log of its server')
+    } finally {
+      gone.forget()
     }
   }
 
@@ -174,12 +197,8 @@ export class HookHandler {
   private refuse (refusal: Refusal, { path, method }: HookRequest, call?: FailedCall): HookResponse {
     const { reason, status, message } = refusal
     this.counts.refusedCall(reason)
-    this.log.warn(reason, { reason, status, method, path: path.slice(0, 200), ...call }, `hook call refused: ${message}`)
-    try {
-      this.options.onRefused?.({ reason, status, message, ...call })
-    } catch (thrown) {
-      this.log.error('onRefused', { err: thrown }, 'onRefused threw')
-    }
+    this.log.warn(reason, { reason, status, method, path: shown(path), ...call }, `hook call refused: ${message}`)
+    this.tell('onRefused', () => this.options.onRefused?.({ reason, status, message, ...call }))
     const answer = text(status, message)
     if (reason === 'wrong_method') answer.headers.allow = 'POST'
     if (refusal.leavesBody) answer.headers.connection = 'close'
@@ -188,11 +207,17 @@ export class HookHandler {
 
   private report (error: unknown, call: FailedCall): void {
     if (error instanceof Refusal) return
+    if (this.options.onError !== undefined) this.tell('onError', () => this.options.onError?.(error, call))
+    else this.log.error(`${call.operation} failed`, { ...call, err: error }, `hook handler failed: ${messageOf(error)}`)
+  }
+
+  /** Calls back. What that throws changes nothing here; nor does what it rejects with, where it is async. */
+  private tell (name: string, callBack: () => unknown): void {
+    const onThrown = (thrown: unknown): void => this.log.error(name, { err: thrown }, `${name} threw`)
     try {
-      if (this.options.onError !== undefined) this.options.onError(error, call)
-      else this.log.error(`${call.operation} failed`, { ...call, err: error }, `hook handler failed: ${messageOf(error)}`)
+      Promise.resolve(callBack()).catch(onThrown)
     } catch (thrown) {
-      this.log.error('onError', { ...call, err: thrown }, 'onError threw')
+      onThrown(thrown)
     }
   }
 
@@ -216,12 +241,20 @@ function envelopeOf (body: Uint8Array): Envelope {
   }
 }
 
-/** Resolves with nothing when the signal aborts; what it listens with goes with the signal. */
-function whenAborted (signal: AbortSignal): Promise<undefined> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+/** Resolves with nothing when the signal aborts. `forget` takes off what listens: the signal may outlive the call. */
+function whenAborted (signal: AbortSignal): { promise: Promise<undefined>, forget: () => void } {
+  let listener = (): void => {}
+  const promise = new Promise<undefined>(resolve => {
+    listener = () => resolve(undefined)
+    if (signal.aborted) listener()
+    else signal.addEventListener('abort', listener, { once: true })
   })
+  return { promise, forget: () => signal.removeEventListener('abort', listener) }
+}
+
+/** Whoever calls chooses these: what is shown of them is short, and writes nothing to a reader's terminal. */
+function shown (text: string): string {
+  return withoutControls(text.slice(0, MAX_SHOWN))
 }
 
 function messageOf (error: unknown): string {

@@ -5,8 +5,14 @@ export interface Logger {
 }
 
 export const consoleLogger: Logger = {
-  warn: (fields, message) => console.warn(message, fields),
-  error: (fields, message) => console.error(message, fields),
+  // The message is no format: what somebody else put into it may have a %.
+  warn: (fields, message) => console.warn('%s', message, fields),
+  error: (fields, message) => console.error('%s', message, fields),
+}
+
+/** Characters that would write to the terminal of who reads a log, or begin a line of their own, as `?`. */
+export function withoutControls (text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, '?')
 }
 
 /** Kinds remembered at once; beyond it the count starts anew, which costs a few lines more. */

@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { withoutField } from './envelope.js'
 import { decodeEvent, type EventHeaders, type GatewayEvent } from './event.js'
 import { MqEventSchema } from './gen/mics/hook/v1/hook_pb.js'
+import { withoutControls } from './logger.js'
 import { secretsOf, type Secrets } from './secrets.js'
 import { eventSignMatches } from './signature.js'
 
@@ -52,7 +53,7 @@ export async function openEvent (bytes: Uint8Array, options: OpenEventOptions): 
   if (secrets !== undefined) {
     const accepted = await secretsOf(secrets, tenantId)
     if (accepted.length === 0) {
-      throw new InvalidEventError('unknown_tenant', `there is no secret for the tenant ${JSON.stringify(tenantId.slice(0, 100))}`)
+      throw new InvalidEventError('unknown_tenant', `there is no secret for the tenant ${JSON.stringify(withoutControls(tenantId.slice(0, 100)))}`)
     }
     if (sign === '') throw new InvalidEventError('unsigned', 'the event is not signed: give the gateway a secret for the tenant')
     if (!eventSignMatches(sign, unsigned, accepted)) {

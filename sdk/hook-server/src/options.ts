@@ -29,13 +29,19 @@ export type HookHandlerOptions = Hooks & Signing & {
   basePath?: string
   /** Bytes of a request. Default 2 MiB: the largest message of a gateway, 1 MiB, and what is around it. */
   maxBodyBytes?: number
+  /**
+   * Bytes of the bodies of all calls that are read or answered at once; beyond it calls are refused with 503, so that
+   * strangers who begin bodies and never end them fill no memory. Default 256 MiB.
+   */
+  maxBytesInProgress?: number
   /** Milliseconds in which the whole body must be here. Default 10,000. */
   bodyTimeoutMs?: number
   /** Milliseconds that a call's time may be off this machine's, either way. Default 300,000. */
   timestampToleranceMs?: number
   /**
    * Calls remembered so that none is answered twice, about 110 bytes each. Default 200,000. Where more come within the
-   * tolerance, the oldest are forgotten, and calls as old as those are refused from then on.
+   * tolerance, the oldest of the tenant with the most are forgotten, and calls of that tenant as old as those are
+   * refused from then on.
    */
   maxRequestIds?: number
   /** Remembers them elsewhere, for several processes that answer the same calls. */
@@ -98,6 +104,7 @@ export function checkOptions (options: HookHandlerOptions) {
     tenantIds: tenantIds === undefined ? undefined : new Set(tenantIds),
     basePath: basePath.replace(/\/*$/, '/'),
     maxBodyBytes: count(options, 'maxBodyBytes', 2 * MiB),
+    maxBytesInProgress: count(options, 'maxBytesInProgress', 256 * MiB),
     bodyTimeoutMs: count(options, 'bodyTimeoutMs', 10_000),
     timestampToleranceMs: count(options, 'timestampToleranceMs', 300_000),
     maxRequestIds: count(options, 'maxRequestIds', 200_000),
@@ -111,7 +118,7 @@ export function checkOptions (options: HookHandlerOptions) {
   }
 }
 
-type CountName = 'maxBodyBytes' | 'bodyTimeoutMs' | 'timestampToleranceMs' | 'maxRequestIds' | 'maxCallsInProgress' | 'gatewayTimeoutMs'
+type CountName = 'maxBodyBytes' | 'maxBytesInProgress' | 'bodyTimeoutMs' | 'timestampToleranceMs' | 'maxRequestIds' | 'maxCallsInProgress' | 'gatewayTimeoutMs'
 
 function count (options: HookHandlerOptions, name: CountName, fallback: number): number {
   const value = options[name] ?? fallback

@@ -27,13 +27,12 @@ export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly status: number
 
-  constructor (readonly reason: RefusalReason, message: string) {
+  /** @param leavesBody is part of the body still unread? Then its connection cannot serve another call. */
+  constructor (
+    readonly reason: RefusalReason, message: string,
+    readonly leavesBody = reason === 'too_large' || reason === 'body_timeout'
+  ) {
     super(message)
     this.status = statuses[reason]
-  }
-
-  /** Is part of the body still unread? Then its connection cannot serve another call. */
-  get leavesBody (): boolean {
-    return this.reason === 'too_large' || this.reason === 'body_timeout'
   }
 }

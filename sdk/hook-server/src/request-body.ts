@@ -5,6 +5,8 @@ export interface BodyLimits {
   maxBytes: number
   /** Milliseconds for the whole body. */
   timeoutMs: number
+  /** Makes room for more of this body, until its call is answered. False: all calls together hold too much already. */
+  hold: (bytes: number) => boolean
 }
 
 /** The body of a Node request. Rejects with a Refusal where it is too large or does not end in time. */
@@ -23,7 +25,8 @@ export function readStream (
     const timer = setTimeout(() => finish(() => reject(tooSlow(limits))), limits.timeoutMs)
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length
-      if (bytes > limits.maxBytes) finish(() => { stream.pause(); reject(tooLarge(limits)) })
+      const refusal = bytes > limits.maxBytes ? tooLarge(limits) : limits.hold(chunk.length) ? undefined : noRoom()
+      if (refusal !== undefined) finish(() => { stream.pause(); reject(refusal) })
       else chunks.push(chunk)
     }
     const onEnd = (): void => finish(() => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
@@ -51,6 +54,7 @@ export async function readRequest (request: Request, limits: BodyLimits): Promis
       if (done) return Buffer.concat(chunks)
       bytes += value.byteLength
       if (bytes > limits.maxBytes) throw tooLarge(limits)
+      if (!limits.hold(value.byteLength)) throw noRoom()
       chunks.push(value)
     }
   } catch (error) {
@@ -64,6 +68,10 @@ export async function readRequest (request: Request, limits: BodyLimits): Promis
 
 function tooLarge ({ maxBytes }: BodyLimits): Refusal {
   return new Refusal('too_large', `the body is larger than ${maxBytes} bytes: raise maxBodyBytes where the gateway's MAX_MESSAGE_BYTES was raised`)
+}
+
+function noRoom (): Refusal {
+  return new Refusal('busy', 'the bodies of the calls in progress fill maxBytesInProgress', true)
 }
 
 function tooSlow ({ timeoutMs }: BodyLimits): Refusal {

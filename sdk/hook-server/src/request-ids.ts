@@ -10,17 +10,27 @@ export interface RequestIds {
 /** Milliseconds of calls that are forgotten together. */
 const SLICE_MS = 1000
 
+/** Calls of one tenant. */
+interface TenantCalls {
+  /** By the second in which they expire. */
+  readonly slices: Map<number, Set<string>>
+  count: number
+  /** Nothing of this slice or an older one is accepted. */
+  forgotten: number
+}
+
 /**
- * In the memory of this process, bounded. Where it is full the oldest calls are forgotten, and from then on calls as
- * old as those are refused: the time that a call may be old gets shorter, and still none is answered twice.
+ * In the memory of this process, bounded. Where it is full the oldest calls of the tenant with the most are forgotten,
+ * and from then on calls of that tenant as old as those are refused: the time that its calls may be old gets shorter,
+ * and still none is answered twice. The other tenants notice nothing of it.
  */
 export class RequestIdMemory implements RequestIds {
   /** Calls forgotten because there was no room. */
   evicted = 0
-  private readonly slices = new Map<number, Set<string>>()
+  private readonly tenants = new Map<string, TenantCalls>()
   private count = 0
-  /** Nothing of this slice or an older one is accepted. */
-  private forgotten = -Infinity
+  /** Nothing of this slice or an older one is accepted of any tenant. */
+  private expired = -Infinity
 
   constructor (private readonly max: number, private readonly now: () => number = Date.now) {}
 
@@ -31,37 +41,64 @@ export class RequestIdMemory implements RequestIds {
   add (tenantId: string, requestId: string, expiresAt: number): boolean {
     const slice = Math.floor(expiresAt / SLICE_MS)
     this.forgetExpired()
-    // The length keeps two pairs of ids apart that read the same one after the other.
-    const key = `${tenantId.length} ${tenantId}${requestId}`
-    if (slice <= this.forgotten || this.slices.get(slice)?.has(key) === true) return false
-    if (this.count >= this.max) this.evict()
-    if (slice <= this.forgotten) return false
-    let ids = this.slices.get(slice)
-    if (ids === undefined) this.slices.set(slice, ids = new Set())
-    ids.add(key)
+    if (slice <= this.expired) return false
+    const calls = this.callsOf(tenantId)
+    if (slice <= calls.forgotten || calls.slices.get(slice)?.has(requestId) === true) return false
+    if (this.count >= this.max) this.evict(calls)
+    if (slice <= calls.forgotten) return false
+    const ids = calls.slices.get(slice)
+    if (ids === undefined) calls.slices.set(slice, new Set([requestId]))
+    else ids.add(requestId)
+    calls.count++
     this.count++
     return true
   }
 
+  private callsOf (tenantId: string): TenantCalls {
+    let calls = this.tenants.get(tenantId)
+    if (calls !== undefined) return calls
+    // No more tenants than calls: of the first that has none left, what was forgotten is then forgotten of all.
+    if (this.tenants.size >= this.max) {
+      for (const [id, { count, forgotten }] of this.tenants) {
+        if (count > 0) continue
+        this.tenants.delete(id)
+        this.expired = Math.max(this.expired, forgotten)
+        break
+      }
+    }
+    calls = { slices: new Map(), count: 0, forgotten: this.expired }
+    this.tenants.set(tenantId, calls)
+    return calls
+  }
+
   private forgetExpired (): void {
     const expired = Math.floor(this.now() / SLICE_MS) - 1
-    if (expired <= this.forgotten) return
-    this.forgotten = expired
-    for (const [slice, ids] of this.slices) {
-      if (slice <= expired) this.drop(slice, ids)
+    if (expired <= this.expired) return
+    this.expired = expired
+    for (const [tenantId, calls] of this.tenants) {
+      for (const slice of calls.slices.keys()) {
+        if (slice <= expired) this.drop(calls, slice)
+      }
+      if (calls.count === 0 && calls.forgotten <= expired) this.tenants.delete(tenantId)
     }
   }
 
-  private evict (): void {
-    const oldest = Math.min(...this.slices.keys())
-    const ids = this.slices.get(oldest) as Set<string>
-    this.evicted += ids.size
-    this.forgotten = oldest
-    this.drop(oldest, ids)
+  /** Makes room at the cost of the tenant that has the most, which may be the one that asks. */
+  private evict (asking: TenantCalls): void {
+    let most = asking
+    for (const calls of this.tenants.values()) {
+      if (calls.count > most.count) most = calls
+    }
+    const oldest = Math.min(...most.slices.keys())
+    this.evicted += most.slices.get(oldest)?.size ?? 0
+    most.forgotten = oldest
+    this.drop(most, oldest)
   }
 
-  private drop (slice: number, ids: Set<string>): void {
-    this.slices.delete(slice)
-    this.count -= ids.size
+  private drop (calls: TenantCalls, slice: number): void {
+    const { size } = calls.slices.get(slice) as Set<string>
+    calls.slices.delete(slice)
+    calls.count -= size
+    this.count -= size
   }
 }

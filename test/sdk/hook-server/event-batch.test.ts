@@ -14,7 +14,7 @@ import { published, recordOf } from './published.js'
 function scene (handling: Partial<EventHandling> & Pick<EventHandling, 'handler'>, { slots = 4, seen = new SeenEventMemory(1000) as SeenEvents } = {}) {
   const lines: string[] = []
   const stop = new AbortController()
-  const state = { isLost: false }
+  const state = { isLost: false, isOverdue: false }
   const metrics = new EventMetrics(() => undefined)
   const log = (_fields: object, message: string): void => { lines.push(message) }
   const shared = new Slots(slots)
@@ -27,6 +27,7 @@ function scene (handling: Partial<EventHandling> & Pick<EventHandling, 'handler'
     log: new ThrottledLogger({ warn: log, error: log }),
     stopping: stop.signal,
     isLost: () => state.isLost,
+    isOverdue: () => state.isOverdue,
   }).run()
   return { run, stop, state, lines, count: (outcome: string) => Number(new RegExp(`outcome="${outcome}"} (\\d+)`).exec(metrics.text())?.[1]) }
 }
@@ -154,6 +155,55 @@ t.test('of a partition that another consumer has now, nothing more is begun', as
   const { run, state } = scene({ handler: ({ msgId }) => { handled.push(msgId); state.isLost = true } })
   t.equal(await run(message('a', 'a1'), message('a', 'a2')), 1)
   t.same(handled, ['a1'])
+})
+
+t.test('when its time is over it begins no other event, and does not give up the one that it is at', async t => {
+  const handled: string[] = []
+  const parked: string[] = []
+  const { run, state } = scene({
+    handler: ({ msgId }) => {
+      handled.push(msgId)
+      state.isOverdue = true
+      throw new Error('poison')
+    },
+    onFailed: ({ msgId }) => { parked.push(msgId) },
+  })
+  t.equal(await run(message('a', 'a1'), message('a', 'a2')), 1)
+  t.same(handled, ['a1', 'a1', 'a1'])
+  t.same(parked, ['a1'])
+})
+
+t.test('an event waits for its next attempt also after the last, and others are handled meanwhile', async t => {
+  const handled: string[] = []
+  const { run, stop } = scene({
+    maxAttempts: 1,
+    retryDelayMs: 1_000_000,
+    handler: ({ msgId }) => {
+      handled.push(msgId)
+      if (msgId === 'a1') throw new Error('not yet')
+      stop.abort()
+    },
+  }, { slots: 1 })
+  t.equal(await run(message('a', 'a1'), message('b', 'b1')), 0)
+  t.same(handled, ['a1', 'b1'])
+})
+
+t.test('where one topic fills all slots, the next free one is another\'s', async t => {
+  const handled: string[] = []
+  const go = new Latch()
+  const { run } = scene({
+    handler: async ({ msgId }) => {
+      handled.push(msgId)
+      await go.opened
+    },
+  }, { slots: 2 })
+  const many = ['a1', 'b1', 'c1', 'd1'].map(id => message(id, id))
+  const running = run(...many)
+  await until('the slots are taken', () => handled.length === 2)
+  const other = run({ ...message('z', 'z1'), topic: 'another' })
+  go.open()
+  await Promise.all([running, other])
+  t.same(handled, ['a1', 'b1', 'z1', 'c1', 'd1'])
 })
 
 t.test('where the memory of what was handled fails, the event comes again', async t => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import type { Test } from 'tap'
-import { hookServer } from '../../../sdk/hook-server/src/fastify.js'
+import { hookServer, type HookServerOptions } from '../../../sdk/hook-server/src/fastify.js'
 import { createHookHandler, type HookHandlerOptions } from '../../../sdk/hook-server/src/index.js'
 
 /** The kinds of servers that hooks can be served from. */
@@ -14,12 +14,12 @@ export const forms: readonly Form[] = ['node', 'fetch', 'fastify']
 
 /** Hooks on a free port, at the root or under `basePath`; closed when the test ends. Resolves with the base URL. */
 export async function serveHooks (t: Test, form: Form, options: HookHandlerOptions): Promise<string> {
-  const { basePath = '/' } = options
+  const { basePath = '/', ...others } = options
   if (form === 'fastify') {
     const app = Fastify({ forceCloseConnections: true })
     t.teardown(async () => await app.close())
     const prefix = basePath === '/' ? '' : basePath
-    await app.register(hookServer, { ...options, prefix, metricsPath: '/metrics' })
+    await app.register(hookServer, { ...others, prefix, metricsPath: '/metrics' } as HookServerOptions & { prefix: string })
     return await app.listen({ host: '127.0.0.1', port: 0 }) + prefix
   }
   const hooks = createHookHandler(options)

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import t, { type Test } from 'tap'
 import {
@@ -177,6 +177,41 @@ t.test('a hook without a handler has an answer: all messages may go, groups are 
   const offline = fromBinary(GetOfflineMessagesResponseSchema, (await send(url, offlineCall())).body)
   t.equal(offline.ok, false)
   t.match(offline.reason, /no getOfflineMessages/)
+})
+
+t.test('callbacks that reject are in the log, and end no process', async t => {
+  const lines: string[] = []
+  const note = (_fields: object, message: string): void => { lines.push(message) }
+  const url = await serveHooks(t, 'node', options({
+    authenticate: () => { throw new Error('no database') },
+    onError: async () => { throw new Error('no alerting either') },
+    onRefused: async () => { throw new Error('no alerting either') },
+    logger: { warn: note, error: note },
+  }))
+  t.equal((await send(url, callOf())).status, 500)
+  t.equal((await send(url, callOf({}, { secret: 'guessed' }))).status, 401)
+  await until('both are told', () => lines.includes('onError threw') && lines.includes('onRefused threw'))
+})
+
+t.test('a signal that outlives its call is left as it was', async t => {
+  const hooks = createHookHandler(options())
+  const { signal } = new AbortController()
+  for (let i = 0; i < 3; i++) {
+    const { path, headers, body } = callOf()
+    const answer = await hooks.answer({ method: 'POST', path, headerOf: name => headers[name], readBody: async () => body, signal })
+    t.equal(answer.status, 200)
+  }
+  t.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
+t.test('a runtime whose requests have no signal is served', async t => {
+  const errors: unknown[] = []
+  const hooks = createHookHandler(options({ onError: (error: unknown) => errors.push(error) }))
+  const { body, headers } = callOf()
+  const request = new Request('http://x/auth', { method: 'POST', headers, body: Buffer.from(body) })
+  Object.defineProperty(request, 'signal', { value: undefined })
+  t.equal((await hooks.fetch(request)).status, 200)
+  t.same(errors, [])
 })
 
 t.test('a secrets function that fails is a failure of the hook', async t => {

@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import t from 'tap'
 import type { HookHandlerOptions, RefusedCall } from '../../../sdk/hook-server/src/index.js'
+import { until } from '../../helpers/until.js'
 import { authAnswer, callOf, SECRET, send, type Call } from './caller.js'
 import { forms, serveHooks } from './forms.js'
 
@@ -95,6 +96,23 @@ for (const form of forms) {
     t.match(await textOf(socket), /^HTTP\/1\.1 408 [^]*did not end within 50 ms/)
   })
 
+  t.test(`${form}: bodies that never end fill no memory, and when they are given up others are read`, async t => {
+    const url = new URL(await serveHooks(t, form, options({ maxBodyBytes: 2000, maxBytesInProgress: 2500 })))
+    const sockets = Array.from({ length: 3 }, () => {
+      const socket = connect(Number(url.port), url.hostname)
+      socket.on('error', () => {})
+      const headers = ['Host: x', 'Content-Type: application/protobuf', 'Content-Length: 2000']
+      socket.write(`POST /auth HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${'x'.repeat(1000)}`)
+      return socket
+    })
+    // Whichever comes last is told: none of the others has an answer.
+    t.match(await Promise.race(sockets.map(async socket => await textOf(socket))), /^HTTP\/1\.1 503 [^]*maxBytesInProgress/)
+    for (const socket of sockets) socket.destroy()
+    const large = async (): Promise<number> => (await send(url.origin, callOf({}, { token: 'x'.repeat(1700) }))).status
+    await until('the room is free', async () => await large() === 200)
+    for (let i = 0; i < 5; i++) t.equal(await large(), 200, 'what was answered holds none')
+  })
+
   t.test(`${form}: a secret is changed without a refused call`, async t => {
     const url = await serveHooks(t, form, options({ secrets: ['new', 'old'] }))
     for (const secret of ['old', 'new']) t.equal((await send(url, callOf({}, { secret }))).status, 200, secret)
@@ -165,6 +183,37 @@ t.test('onRefused hears why and, where it was known, of which call; what it thro
     { reason: 'unknown_path', status: 404, operation: undefined },
     { reason: 'wrong_signature', status: 401, message: /meta\.sign/, operation: 'auth', tenantId: 't1', requestId: 'r1' },
   ])
+})
+
+t.test('what a stranger calls itself neither fills a log nor writes to a terminal', async t => {
+  const heard: Array<object & { message?: string }> = []
+  const url = await serveHooks(t, 'node', options({
+    tenantIds: ['t1'],
+    onRefused: call => { heard.push(call) },
+    logger: { error () {}, warn: (fields, message) => { heard.push({ ...fields, message }) } },
+  }))
+  const odd = '\x1b[2J\x9b2J\n%o\u2028'
+  const answer = await send(url, callOf({ tenantId: odd, requestId: 'r'.repeat(100_000), traceId: odd }))
+  t.equal(answer.status, 401)
+  await send(url, { ...callOf(), path: `/${'x'.repeat(10_000)}` })
+  t.equal(heard.length, 4)
+  for (const { message, ...fields } of heard) {
+    const text = Object.values(fields).join('') + message
+    t.ok(text.length < 2000, `${text.length} characters`)
+    t.notMatch(text, /[\p{Cc}\u2028]/u)
+  }
+})
+
+t.test('a message of many signatures, or of groups within groups, costs no memory and is refused', async t => {
+  const url = await serveHooks(t, 'node', options())
+  const call = callOf()
+  const signs = Buffer.alloc(2_000_000, Buffer.from([0x22, 0x00, 0x28, 0x00]))
+  const body = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(signs).finish()
+  const many = await send(url, { ...call, body })
+  t.equal(many.status, 400)
+  t.match(many.text, /field 4 is there twice/)
+  t.equal((await send(url, { ...call, body: Buffer.alloc(2_000_000, 0x7b) })).status, 400)
+  t.equal((await send(url, call)).status, 200)
 })
 
 t.test('refusals are in the log, a kind at most once in 10 seconds', async t => {

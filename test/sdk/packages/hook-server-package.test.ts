@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
@@ -103,4 +103,8 @@ t.test('the tarball has what is used and nothing else', async t => {
     t.ok(readFileSync(join(installed, file)).length > 0, file)
   }
   t.throws(() => readFileSync(join(installed, 'src/index.ts')))
+  // Where the Kafka client is missing the package is built, and its types are checked, all the same.
+  for (const file of readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' }).filter(name => /\.(js|d\.ts)$/.test(name))) {
+    t.notMatch(readFileSync(join(installed, 'dist', file), 'utf8'), /from '@confluentinc/, file)
+  }
 })
