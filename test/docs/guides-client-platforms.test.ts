@@ -16,6 +16,7 @@ async function chatOn (t: Test, url: string): Promise<void> {
   t.teardown(async () => await page.close())
   const problems: string[] = []
   page.on('pageerror', error => problems.push(error.message))
+  await until('it is served', async () => (await fetch(url).catch(() => undefined))?.ok === true)
   await page.goto(url)
   await page.locator('input').fill('hello <b>')
   await page.getByRole('button', { name: 'Send' }).click()
@@ -56,12 +57,11 @@ t.test('the chapters on pages, React and mini programs run as pasted, and somebo
           setStorageSync: (key: string, value: string) => storage.set(key, value),
           showToast: ({ title }: { title: string }) => t.fail(title),
         })
-        const bundle = readFileSync(join(guide.project, 'node_modules/@mics/client/miniprogram_dist/index.js'), 'utf8')
         type Page = Record<string, (...args: unknown[]) => unknown> & { data: { state: string, messages: unknown[] } }
         const load = phone.run('(function (require, Page) {' +
           `${readFileSync(join(guide.project, 'pages/chat/chat.js'), 'utf8')}\n})`) as (...args: unknown[]) => void
         const pages: Page[] = []
-        load(() => phone.require(bundle), (made: Page) => pages.push(made))
+        load((name: string) => phone.require(name), (made: Page) => pages.push(made))
         const [page] = pages
         page.setData = data => Object.assign(page.data, data)
         page.onLoad()
