@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { nodeTransport } from '../../../sdk/client/src/node-transport.js'
 import type { Transport } from '../../../sdk/client/src/transport.js'
 import { startPatientGateway } from '../../helpers/patient-gateway.js'
@@ -121,13 +121,19 @@ class BeatingTransport extends WakingTransport {
   }
 }
 
-t.test('a gateway is not silent while a large message is leaving, however slowly', async t => {
+/** Alice, connected, and her heartbeats in the hands of the test. */
+async function connectBeating (t: Test) {
   const transport = new BeatingTransport()
   const gateway = await ScriptedGateway.start(t)
   const alice = new SdkClient(t, { url: gateway.url, transport })
   alice.client.connect()
   const accepted = await gateway.letIn()
   await alice.untilState('connected')
+  return { transport, gateway, alice, accepted }
+}
+
+t.test('a gateway is not silent while a large message is leaving, however slowly', async t => {
+  const { transport, alice, accepted } = await connectBeating(t)
   alice.client.send({ toUserId: 'bob', body: new Uint8Array(100_000) }).catch(() => {})
   for (let i = 0; i < 5; i++) {
     transport.bufferedBytes -= 10_000
@@ -140,12 +146,7 @@ t.test('a gateway is not silent while a large message is leaving, however slowly
 })
 
 t.test('a client that is woken while a large message is leaving waits for it', async t => {
-  const transport = new BeatingTransport()
-  const gateway = await ScriptedGateway.start(t)
-  const alice = new SdkClient(t, { url: gateway.url, transport })
-  alice.client.connect()
-  const accepted = await gateway.letIn()
-  await alice.untilState('connected')
+  const { transport, alice, accepted } = await connectBeating(t)
   alice.client.send({ toUserId: 'bob', body: new Uint8Array(100_000) }).catch(() => {})
   transport.wake()
   transport.bufferedBytes -= 10_000
@@ -158,12 +159,7 @@ t.test('a client that is woken while a large message is leaving waits for it', a
 t.test('a machine that has slept asks at once whether the gateway is still there', async t => {
   const now = Date.now
   t.teardown(() => { Date.now = now })
-  const transport = new BeatingTransport()
-  const gateway = await ScriptedGateway.start(t)
-  const alice = new SdkClient(t, { url: gateway.url, transport })
-  alice.client.connect()
-  await gateway.letIn()
-  await alice.untilState('connected')
+  const { transport, gateway, alice } = await connectBeating(t)
   Date.now = () => now() + 3_600_000
   transport.beat()
   // It says nothing, and no other beat comes.
