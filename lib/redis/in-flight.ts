@@ -16,6 +16,7 @@ interface Waiting {
 /** Answers that are waited for, each for the same time: the oldest is due first, so one timer is enough for all. */
 export class InFlight {
   private readonly waiting = new Set<Waiting>()
+  private readonly idleListeners: Array<() => void> = []
   private timer: NodeJS.Timeout | undefined
 
   constructor (private readonly timeoutMs: number) {}
@@ -32,22 +33,33 @@ export class InFlight {
       this.timer ??= this.lookIn(this.timeoutMs)
       answer.then(
         value => {
-          this.waiting.delete(waiting)
           resolve(value)
+          this.end(waiting)
         },
         error => {
-          this.waiting.delete(waiting)
           reject(error)
+          this.end(waiting)
         }
       )
     })
   }
 
+  /** Resolves when nothing is waited for. */
+  async idle (): Promise<void> {
+    if (this.waiting.size > 0) await new Promise<void>(resolve => { this.idleListeners.push(resolve) })
+  }
+
   /** Rejects all that are waited for now. */
   abort (error: Error): void {
-    const aborted = [...this.waiting]
-    this.waiting.clear()
-    for (const { reject } of aborted) reject(error)
+    for (const waiting of [...this.waiting]) {
+      waiting.reject(error)
+      this.end(waiting)
+    }
+  }
+
+  private end (waiting: Waiting): void {
+    this.waiting.delete(waiting)
+    if (this.waiting.size === 0) for (const listener of this.idleListeners.splice(0)) listener()
   }
 
   private lookIn (ms: number): NodeJS.Timeout {
@@ -63,8 +75,8 @@ export class InFlight {
         this.timer = this.lookIn(waiting.dueAt - now)
         return
       }
-      this.waiting.delete(waiting)
       waiting.reject(new TimeoutError(this.timeoutMs))
+      this.end(waiting)
     }
   }
 }

@@ -134,6 +134,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     if (this.isClosed) return
     this.isClosed = true
     clearInterval(this.timer)
+    // Not only answered: handed on to whoever called, too, which takes a few turns of promises more.
+    await this.calls.idle()
     if (this.isUp) {
       try {
         await this.probes.wait(this.client.quit())

@@ -36,3 +36,23 @@ t.test('abort rejects what is waited for, and nothing later', async t => {
   await t.rejects(answer, { message: 'gone' })
   t.equal(await inFlight.wait(Promise.resolve('later')), 'later')
 })
+
+t.test('it is idle when every answer has been handed on, or given up', async t => {
+  const inFlight = new InFlight(60_000)
+  await inFlight.idle()
+  const told: string[] = []
+  const answer = Promise.resolve().then(async () => await Promise.resolve('late'))
+  const waits = [
+    inFlight.wait(answer).then(value => { told.push(value) }),
+    inFlight.wait(Promise.reject(new Error('no'))).catch(() => { told.push('no') }),
+  ]
+  await inFlight.idle()
+  t.strictSame(told.toSorted(), ['late', 'no'])
+  await Promise.all(waits)
+  const aborted = inFlight.wait(never).catch((error: Error) => { told.push(error.message) })
+  const idle = inFlight.idle()
+  inFlight.abort(new Error('gone'))
+  await idle
+  t.ok(told.includes('gone'))
+  await aborted
+})
