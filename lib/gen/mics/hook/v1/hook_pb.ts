@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mics/hook/v1/hook.proto.
  */
 export const file_mics_hook_v1_hook: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWNzL2hvb2svdjEvaG9vay5wcm90bxIMbWljcy5ob29rLnYxImcKCEhvb2tNZXRhEhEKCXRlbmFudF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhQKDHRpbWVzdGFtcF9tcxgDIAEoAxIMCgRzaWduGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJIlUKC0F1dGhSZXF1ZXN0EiQKBG1ldGEYASABKAsyFi5taWNzLmhvb2sudjEuSG9va01ldGESDQoFdG9rZW4YAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJIqcBCgxBdXRoUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIKCgJvaxgCIAEoCBIPCgd1c2VyX2lkGAMgASgJEhEKCWRldmljZV9pZBgEIAEoCRIxCgZjb25maWcYBSABKAsyIS5taWNzLmhvb2sudjEuVGVuYW50UnVudGltZUNvbmZpZxIOCgZyZWFzb24YBiABKAkibQoTQ2hlY2tNZXNzYWdlUmVxdWVzdBIkCgRtZXRhGAEgASgLMhYubWljcy5ob29rLnYxLkhvb2tNZXRhEjAKB21lc3NhZ2UYAiABKAsyHy5taWNzLm1lc3NhZ2UudjEuTWVzc2FnZVJlcXVlc3QiWwoUQ2hlY2tNZXNzYWdlUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRINCgVhbGxvdxgCIAEoCBIOCgZyZWFzb24YAyABKAkiUAoWR2V0R3JvdXBNZW1iZXJzUmVxdWVzdBIkCgRtZXRhGAEgASgLMhYubWljcy5ob29rLnYxLkhvb2tNZXRhEhAKCGdyb3VwX2lkGAIgASgJIlEKF0dldEdyb3VwTWVtYmVyc1Jlc3BvbnNlEiQKBG1ldGEYASABKAsyFi5taWNzLmhvb2sudjEuSG9va01ldGESEAoIdXNlcl9pZHMYAiADKAkiiwEKGUdldE9mZmxpbmVNZXNzYWdlc1JlcXVlc3QSJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIPCgd1c2VyX2lkGAIgASgJEhEKCWRldmljZV9pZBgDIAEoCRIUCgxtYXhfbWVzc2FnZXMYBCABKAUSDgoGY3Vyc29yGAUgASgJIrgBChpHZXRPZmZsaW5lTWVzc2FnZXNSZXNwb25zZRIkCgRtZXRhGAEgASgLMhYubWljcy5ob29rLnYxLkhvb2tNZXRhEgoKAm9rGAIgASgIEjEKCG1lc3NhZ2VzGAMgAygLMh8ubWljcy5tZXNzYWdlLnYxLk1lc3NhZ2VSZXF1ZXN0Eg4KBnJlYXNvbhgEIAEoCRITCgtuZXh0X2N1cnNvchgFIAEoCRIQCghoYXNfbW9yZRgGIAEoCCKkBgoTVGVuYW50UnVudGltZUNvbmZpZxIVCg1ob29rX2Jhc2VfdXJsGAEgASgJEiEKGWhlYXJ0YmVhdF90aW1lb3V0X3NlY29uZHMYAiABKAUSIgoab2ZmbGluZV9idWZmZXJfdHRsX3NlY29uZHMYAyABKAUSHgoWdGVuYW50X21heF9jb25uZWN0aW9ucxgEIAEoBRIcChR1c2VyX21heF9jb25uZWN0aW9ucxgFIAEoBRIeChZ0ZW5hbnRfbWF4X21lc3NhZ2VfcXBzGAYgASgFEhUKDXRlbmFudF9zZWNyZXQYByABKAkSIQoUaG9va19tYXhfY29uY3VycmVuY3kYCCABKAVIAIgBARIiChVob29rX3F1ZXVlX3RpbWVvdXRfbXMYCSABKAVIAYgBARIrCh5ob29rX2JyZWFrZXJfZmFpbHVyZV90aHJlc2hvbGQYCiABKAVIAogBARIhChRob29rX2JyZWFrZXJfb3Blbl9tcxgLIAEoBUgDiAEBEh8KEmhvb2tfc2lnbl9yZXF1aXJlZBgMIAEoCEgEiAEBEiIKFW9mZmxpbmVfdXNlX2hvb2tfcHVsbBgNIAEoCEgFiAEBEiYKGWNoZWNrX21lc3NhZ2VfZmFpbF9jbG9zZWQYFCABKAhIBogBARIjChZjaGVja19tZXNzYWdlX2Rpc2FibGVkGBUgASgISAeIAQESIAoTc3luY19zZW5kZXJfZGV2aWNlcxgWIAEoCEgIiAEBQhcKFV9ob29rX21heF9jb25jdXJyZW5jeUIYChZfaG9va19xdWV1ZV90aW1lb3V0X21zQiEKH19ob29rX2JyZWFrZXJfZmFpbHVyZV90aHJlc2hvbGRCFwoVX2hvb2tfYnJlYWtlcl9vcGVuX21zQhUKE19ob29rX3NpZ25fcmVxdWlyZWRCGAoWX29mZmxpbmVfdXNlX2hvb2tfcHVsbEIcChpfY2hlY2tfbWVzc2FnZV9mYWlsX2Nsb3NlZEIZChdfY2hlY2tfbWVzc2FnZV9kaXNhYmxlZEIWChRfc3luY19zZW5kZXJfZGV2aWNlcyL7AQoHTXFFdmVudBIRCgl0ZW5hbnRfaWQYASABKAkSKwoKZXZlbnRfdHlwZRgCIAEoDjIXLm1pY3MuaG9vay52MS5FdmVudFR5cGUSDgoGbXNnX2lkGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSEQoJZGV2aWNlX2lkGAUgASgJEhIKCnRvX3VzZXJfaWQYBiABKAkSEAoIZ3JvdXBfaWQYByABKAkSEgoKZXZlbnRfZGF0YRgIIAEoDBIRCgl0aW1lc3RhbXAYCSABKAMSDwoHbm9kZV9pZBgKIAEoCRIMCgRzaWduGAsgASgJEhAKCHRyYWNlX2lkGAwgASgJKnIKCUV2ZW50VHlwZRISCg5DT05ORUNUX09OTElORRAAEhMKD0NPTk5FQ1RfT0ZGTElORRABEhMKD1NJTkdMRV9DSEFUX01TRxACEhIKDkdST1VQX0NIQVRfTVNHEAMSEwoPT0ZGTElORV9NRVNTQUdFEARiBnByb3RvMw", [file_mics_message_v1_message]);
+  fileDesc("ChdtaWNzL2hvb2svdjEvaG9vay5wcm90bxIMbWljcy5ob29rLnYxImcKCEhvb2tNZXRhEhEKCXRlbmFudF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhQKDHRpbWVzdGFtcF9tcxgDIAEoAxIMCgRzaWduGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJIlUKC0F1dGhSZXF1ZXN0EiQKBG1ldGEYASABKAsyFi5taWNzLmhvb2sudjEuSG9va01ldGESDQoFdG9rZW4YAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJIqcBCgxBdXRoUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIKCgJvaxgCIAEoCBIPCgd1c2VyX2lkGAMgASgJEhEKCWRldmljZV9pZBgEIAEoCRIxCgZjb25maWcYBSABKAsyIS5taWNzLmhvb2sudjEuVGVuYW50UnVudGltZUNvbmZpZxIOCgZyZWFzb24YBiABKAkibQoTQ2hlY2tNZXNzYWdlUmVxdWVzdBIkCgRtZXRhGAEgASgLMhYubWljcy5ob29rLnYxLkhvb2tNZXRhEjAKB21lc3NhZ2UYAiABKAsyHy5taWNzLm1lc3NhZ2UudjEuTWVzc2FnZVJlcXVlc3QiWwoUQ2hlY2tNZXNzYWdlUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRINCgVhbGxvdxgCIAEoCBIOCgZyZWFzb24YAyABKAkibwoUQ2hlY2tNZXNzYWdlc1JlcXVlc3QSJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIxCghtZXNzYWdlcxgCIAMoCzIfLm1pY3MubWVzc2FnZS52MS5NZXNzYWdlUmVxdWVzdCJrChVDaGVja01lc3NhZ2VzUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIsCgh2ZXJkaWN0cxgCIAMoCzIaLm1pY3MuaG9vay52MS5DaGVja1ZlcmRpY3QiLQoMQ2hlY2tWZXJkaWN0Eg0KBWFsbG93GAEgASgIEg4KBnJlYXNvbhgCIAEoCSJQChZHZXRHcm91cE1lbWJlcnNSZXF1ZXN0EiQKBG1ldGEYASABKAsyFi5taWNzLmhvb2sudjEuSG9va01ldGESEAoIZ3JvdXBfaWQYAiABKAkiUQoXR2V0R3JvdXBNZW1iZXJzUmVzcG9uc2USJAoEbWV0YRgBIAEoCzIWLm1pY3MuaG9vay52MS5Ib29rTWV0YRIQCgh1c2VyX2lkcxgCIAMoCSKLAQoZR2V0T2ZmbGluZU1lc3NhZ2VzUmVxdWVzdBIkCgRtZXRhGAEgASgLMhYubWljcy5ob29rLnYxLkhvb2tNZXRhEg8KB3VzZXJfaWQYAiABKAkSEQoJZGV2aWNlX2lkGAMgASgJEhQKDG1heF9tZXNzYWdlcxgEIAEoBRIOCgZjdXJzb3IYBSABKAkiuAEKGkdldE9mZmxpbmVNZXNzYWdlc1Jlc3BvbnNlEiQKBG1ldGEYASABKAsyFi5taWNzLmhvb2sudjEuSG9va01ldGESCgoCb2sYAiABKAgSMQoIbWVzc2FnZXMYAyADKAsyHy5taWNzLm1lc3NhZ2UudjEuTWVzc2FnZVJlcXVlc3QSDgoGcmVhc29uGAQgASgJEhMKC25leHRfY3Vyc29yGAUgASgJEhAKCGhhc19tb3JlGAYgASgIIqoHChNUZW5hbnRSdW50aW1lQ29uZmlnEhUKDWhvb2tfYmFzZV91cmwYASABKAkSIQoZaGVhcnRiZWF0X3RpbWVvdXRfc2Vjb25kcxgCIAEoBRIiChpvZmZsaW5lX2J1ZmZlcl90dGxfc2Vjb25kcxgDIAEoBRIeChZ0ZW5hbnRfbWF4X2Nvbm5lY3Rpb25zGAQgASgFEhwKFHVzZXJfbWF4X2Nvbm5lY3Rpb25zGAUgASgFEh4KFnRlbmFudF9tYXhfbWVzc2FnZV9xcHMYBiABKAUSFQoNdGVuYW50X3NlY3JldBgHIAEoCRIhChRob29rX21heF9jb25jdXJyZW5jeRgIIAEoBUgAiAEBEiIKFWhvb2tfcXVldWVfdGltZW91dF9tcxgJIAEoBUgBiAEBEisKHmhvb2tfYnJlYWtlcl9mYWlsdXJlX3RocmVzaG9sZBgKIAEoBUgCiAEBEiEKFGhvb2tfYnJlYWtlcl9vcGVuX21zGAsgASgFSAOIAQESHwoSaG9va19zaWduX3JlcXVpcmVkGAwgASgISASIAQESIgoVb2ZmbGluZV91c2VfaG9va19wdWxsGA0gASgISAWIAQESJgoZY2hlY2tfbWVzc2FnZV9mYWlsX2Nsb3NlZBgUIAEoCEgGiAEBEiMKFmNoZWNrX21lc3NhZ2VfZGlzYWJsZWQYFSABKAhIB4gBARIgChNzeW5jX3NlbmRlcl9kZXZpY2VzGBYgASgISAiIAQESJQoYY2hlY2tfYmF0Y2hfbWF4X21lc3NhZ2VzGBcgASgFSAmIAQESJAoXY2hlY2tfYmF0Y2hfbWF4X3dhaXRfbXMYGCABKAVICogBAUIXChVfaG9va19tYXhfY29uY3VycmVuY3lCGAoWX2hvb2tfcXVldWVfdGltZW91dF9tc0IhCh9faG9va19icmVha2VyX2ZhaWx1cmVfdGhyZXNob2xkQhcKFV9ob29rX2JyZWFrZXJfb3Blbl9tc0IVChNfaG9va19zaWduX3JlcXVpcmVkQhgKFl9vZmZsaW5lX3VzZV9ob29rX3B1bGxCHAoaX2NoZWNrX21lc3NhZ2VfZmFpbF9jbG9zZWRCGQoXX2NoZWNrX21lc3NhZ2VfZGlzYWJsZWRCFgoUX3N5bmNfc2VuZGVyX2RldmljZXNCGwoZX2NoZWNrX2JhdGNoX21heF9tZXNzYWdlc0IaChhfY2hlY2tfYmF0Y2hfbWF4X3dhaXRfbXMi+wEKB01xRXZlbnQSEQoJdGVuYW50X2lkGAEgASgJEisKCmV2ZW50X3R5cGUYAiABKA4yFy5taWNzLmhvb2sudjEuRXZlbnRUeXBlEg4KBm1zZ19pZBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhEKCWRldmljZV9pZBgFIAEoCRISCgp0b191c2VyX2lkGAYgASgJEhAKCGdyb3VwX2lkGAcgASgJEhIKCmV2ZW50X2RhdGEYCCABKAwSEQoJdGltZXN0YW1wGAkgASgDEg8KB25vZGVfaWQYCiABKAkSDAoEc2lnbhgLIAEoCRIQCgh0cmFjZV9pZBgMIAEoCSpyCglFdmVudFR5cGUSEgoOQ09OTkVDVF9PTkxJTkUQABITCg9DT05ORUNUX09GRkxJTkUQARITCg9TSU5HTEVfQ0hBVF9NU0cQAhISCg5HUk9VUF9DSEFUX01TRxADEhMKD09GRkxJTkVfTUVTU0FHRRAEYgZwcm90bzM", [file_mics_message_v1_message]);
 
 /**
  * @generated from message mics.hook.v1.HookMeta
@@ -192,6 +192,79 @@ export const CheckMessageResponseSchema: GenMessage<CheckMessageResponse> = /*@_
   messageDesc(file_mics_hook_v1_hook, 4);
 
 /**
+ * POST {hook_base_url}/check-messages: instead of /check-message, where the tenant has set
+ * check_batch_max_messages.
+ *
+ * @generated from message mics.hook.v1.CheckMessagesRequest
+ */
+export type CheckMessagesRequest = Message<"mics.hook.v1.CheckMessagesRequest"> & {
+  /**
+   * @generated from field: mics.hook.v1.HookMeta meta = 1;
+   */
+  meta?: HookMeta | undefined;
+
+  /**
+   * @generated from field: repeated mics.message.v1.MessageRequest messages = 2;
+   */
+  messages: MessageRequest[];
+};
+
+/**
+ * Describes the message mics.hook.v1.CheckMessagesRequest.
+ * Use `create(CheckMessagesRequestSchema)` to create a new message.
+ */
+export const CheckMessagesRequestSchema: GenMessage<CheckMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_mics_hook_v1_hook, 5);
+
+/**
+ * @generated from message mics.hook.v1.CheckMessagesResponse
+ */
+export type CheckMessagesResponse = Message<"mics.hook.v1.CheckMessagesResponse"> & {
+  /**
+   * @generated from field: mics.hook.v1.HookMeta meta = 1;
+   */
+  meta?: HookMeta | undefined;
+
+  /**
+   * One for each message, in the order of the request.
+   *
+   * @generated from field: repeated mics.hook.v1.CheckVerdict verdicts = 2;
+   */
+  verdicts: CheckVerdict[];
+};
+
+/**
+ * Describes the message mics.hook.v1.CheckMessagesResponse.
+ * Use `create(CheckMessagesResponseSchema)` to create a new message.
+ */
+export const CheckMessagesResponseSchema: GenMessage<CheckMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_mics_hook_v1_hook, 6);
+
+/**
+ * @generated from message mics.hook.v1.CheckVerdict
+ */
+export type CheckVerdict = Message<"mics.hook.v1.CheckVerdict"> & {
+  /**
+   * @generated from field: bool allow = 1;
+   */
+  allow: boolean;
+
+  /**
+   * Why not allowed; becomes the ack's reason.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message mics.hook.v1.CheckVerdict.
+ * Use `create(CheckVerdictSchema)` to create a new message.
+ */
+export const CheckVerdictSchema: GenMessage<CheckVerdict> = /*@__PURE__*/
+  messageDesc(file_mics_hook_v1_hook, 7);
+
+/**
  * POST {hook_base_url}/get-group-members
  *
  * @generated from message mics.hook.v1.GetGroupMembersRequest
@@ -213,7 +286,7 @@ export type GetGroupMembersRequest = Message<"mics.hook.v1.GetGroupMembersReques
  * Use `create(GetGroupMembersRequestSchema)` to create a new message.
  */
 export const GetGroupMembersRequestSchema: GenMessage<GetGroupMembersRequest> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 5);
+  messageDesc(file_mics_hook_v1_hook, 8);
 
 /**
  * @generated from message mics.hook.v1.GetGroupMembersResponse
@@ -235,7 +308,7 @@ export type GetGroupMembersResponse = Message<"mics.hook.v1.GetGroupMembersRespo
  * Use `create(GetGroupMembersResponseSchema)` to create a new message.
  */
 export const GetGroupMembersResponseSchema: GenMessage<GetGroupMembersResponse> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 6);
+  messageDesc(file_mics_hook_v1_hook, 9);
 
 /**
  * POST {hook_base_url}/get-offline-messages
@@ -276,7 +349,7 @@ export type GetOfflineMessagesRequest = Message<"mics.hook.v1.GetOfflineMessages
  * Use `create(GetOfflineMessagesRequestSchema)` to create a new message.
  */
 export const GetOfflineMessagesRequestSchema: GenMessage<GetOfflineMessagesRequest> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 7);
+  messageDesc(file_mics_hook_v1_hook, 10);
 
 /**
  * @generated from message mics.hook.v1.GetOfflineMessagesResponse
@@ -318,7 +391,7 @@ export type GetOfflineMessagesResponse = Message<"mics.hook.v1.GetOfflineMessage
  * Use `create(GetOfflineMessagesResponseSchema)` to create a new message.
  */
 export const GetOfflineMessagesResponseSchema: GenMessage<GetOfflineMessagesResponse> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 8);
+  messageDesc(file_mics_hook_v1_hook, 11);
 
 /**
  * A tenant's settings, given with each AuthResponse and in force for the connection it
@@ -434,6 +507,22 @@ export type TenantRuntimeConfig = Message<"mics.hook.v1.TenantRuntimeConfig"> & 
    * @generated from field: optional bool sync_sender_devices = 22;
    */
   syncSenderDevices?: boolean | undefined;
+
+  /**
+   * Ask /check-messages about up to so many messages at once, instead of /check-message about
+   * each. Default 0: one by one.
+   *
+   * @generated from field: optional int32 check_batch_max_messages = 23;
+   */
+  checkBatchMaxMessages?: number | undefined;
+
+  /**
+   * Milliseconds that a message may wait for others to be asked about with it. Default 0: only
+   * while a call is on its way.
+   *
+   * @generated from field: optional int32 check_batch_max_wait_ms = 24;
+   */
+  checkBatchMaxWaitMs?: number | undefined;
 };
 
 /**
@@ -441,7 +530,7 @@ export type TenantRuntimeConfig = Message<"mics.hook.v1.TenantRuntimeConfig"> & 
  * Use `create(TenantRuntimeConfigSchema)` to create a new message.
  */
 export const TenantRuntimeConfigSchema: GenMessage<TenantRuntimeConfig> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 9);
+  messageDesc(file_mics_hook_v1_hook, 12);
 
 /**
  * One event, published to the tenant's topic.
@@ -521,7 +610,7 @@ export type MqEvent = Message<"mics.hook.v1.MqEvent"> & {
  * Use `create(MqEventSchema)` to create a new message.
  */
 export const MqEventSchema: GenMessage<MqEvent> = /*@__PURE__*/
-  messageDesc(file_mics_hook_v1_hook, 10);
+  messageDesc(file_mics_hook_v1_hook, 13);
 
 /**
  * @generated from enum mics.hook.v1.EventType
