@@ -3,7 +3,9 @@ import { DEDUP_WINDOW_MS, type Dedup, type FirstOutcome, type Reservation, type 
 import { fingerprintOf, keyOf } from './message-identity.js'
 
 interface InFlight extends Reserved {
-  waiting: Array<(outcome: FirstOutcome) => void>
+  readonly ofTenant: TenantMessages
+  /** Copies that wait for the outcome. */
+  waiting?: Array<(outcome: FirstOutcome) => void>
 }
 
 /** Small integers both: there may be a million of these, and V8 keeps such fields in the object itself. */
@@ -13,6 +15,13 @@ interface Remembered {
   expiresAt: number
 }
 
+interface TenantMessages {
+  /** In the order in which they expire. */
+  readonly sent: Map<string, Remembered>
+  readonly inFlight: Map<string, InFlight>
+}
+
+const SENT: FirstOutcome = { sent: true, reason: '' }
 const DUPLICATE: Reservation = { kind: 'duplicate' }
 const CONFLICT: Reservation = { kind: 'conflict' }
 
@@ -22,9 +31,7 @@ const CONFLICT: Reservation = { kind: 'conflict' }
  * forgotten early, at the node's bound those of the tenant that holds the most.
  */
 export class MemoryDedup implements Dedup {
-  /** Sent messages of each tenant, in the order in which they expire. */
-  private readonly sent = new Map<string, Map<string, Remembered>>()
-  private readonly inFlight = new Map<string, Map<string, InFlight>>()
+  private readonly tenants = new Map<string, TenantMessages>()
   private readonly startedAt: number
   private size = 0
   /** Forgotten before their time. */
@@ -46,33 +53,33 @@ export class MemoryDedup implements Dedup {
     const { tenantId } = message
     const key = keyOf(message)
     const fingerprint = fingerprintOf(message)
-    const running = this.inFlight.get(tenantId)?.get(key)
+    let ofTenant = this.tenants.get(tenantId)
+    if (ofTenant === undefined) this.tenants.set(tenantId, ofTenant = { sent: new Map(), inFlight: new Map() })
+    const running = ofTenant.inFlight.get(key)
     if (running !== undefined) {
       if (running.fingerprint !== fingerprint) return CONFLICT
-      return { kind: 'in_flight', outcome: new Promise(resolve => running.waiting.push(resolve)) }
+      const waiting = running.waiting ??= []
+      return { kind: 'in_flight', outcome: new Promise(resolve => waiting.push(resolve)) }
     }
-    const remembered = this.sent.get(tenantId)?.get(key)
-    if (remembered !== undefined && remembered.expiresAt > this.now()) {
-      return remembered.fingerprint === fingerprint ? DUPLICATE : CONFLICT
+    const remembered = ofTenant.sent.get(key)
+    if (remembered !== undefined) {
+      if (remembered.expiresAt > this.now()) return remembered.fingerprint === fingerprint ? DUPLICATE : CONFLICT
+      // Now, and not left to be written over: the map's order stays that of expiry.
+      ofTenant.sent.delete(key)
+      this.size--
     }
-    const reserved: InFlight = { tenantId, key, fingerprint, waiting: [] }
-    let ofTenant = this.inFlight.get(tenantId)
-    if (ofTenant === undefined) this.inFlight.set(tenantId, ofTenant = new Map())
-    ofTenant.set(key, reserved)
+    const reserved: InFlight = { tenantId, key, fingerprint, ofTenant, waiting: undefined }
+    ofTenant.inFlight.set(key, reserved)
     return { kind: 'first', reserved }
   }
 
   /** The message was sent: repeats of it are duplicates from now on. */
   commit (reserved: Reserved): void {
-    const { tenantId, key, fingerprint } = reserved
-    let sent = this.sent.get(tenantId)
-    if (sent === undefined) this.sent.set(tenantId, sent = new Map())
-    // Deleted first, so that the map's order stays that of expiry.
-    if (sent.delete(key)) this.size--
+    const { key, fingerprint, ofTenant: { sent } } = reserved as InFlight
     sent.set(key, { fingerprint, expiresAt: this.now() + DEDUP_WINDOW_MS })
     this.size++
     this.makeRoom(sent)
-    this.settle(reserved, { sent: true, reason: '' })
+    this.settle(reserved, SENT)
   }
 
   /** The message failed: it leaves no trace. */
@@ -82,28 +89,30 @@ export class MemoryDedup implements Dedup {
 
   /** Ends a reservation: whoever waits for its outcome learns it. Nothing is remembered. */
   settle (reserved: Reserved, outcome: FirstOutcome): void {
-    const ofTenant = this.inFlight.get(reserved.tenantId)
-    ofTenant?.delete(reserved.key)
-    if (ofTenant?.size === 0) this.inFlight.delete(reserved.tenantId)
-    for (const resolve of (reserved as InFlight).waiting) resolve(outcome)
+    const { key, ofTenant, waiting } = reserved as InFlight
+    ofTenant.inFlight.delete(key)
+    if (waiting !== undefined) for (const resolve of waiting) resolve(outcome)
   }
 
   /** Drops what has expired. */
   sweep (): void {
     const now = this.now()
-    for (const [tenantId, sent] of this.sent) {
+    for (const [tenantId, { sent, inFlight }] of this.tenants) {
       for (const [key, { expiresAt }] of sent) {
         if (expiresAt > now) break
         sent.delete(key)
         this.size--
       }
-      if (sent.size === 0) this.sent.delete(tenantId)
+      if (sent.size === 0 && inFlight.size === 0) this.tenants.delete(tenantId)
     }
   }
 
   forget (tenantId: string): void {
-    this.size -= this.sent.get(tenantId)?.size ?? 0
-    this.sent.delete(tenantId)
+    const ofTenant = this.tenants.get(tenantId)
+    if (ofTenant === undefined) return
+    this.size -= ofTenant.sent.size
+    ofTenant.sent.clear()
+    if (ofTenant.inFlight.size === 0) this.tenants.delete(tenantId)
   }
 
   private now (): number {
@@ -114,7 +123,7 @@ export class MemoryDedup implements Dedup {
     if (sent.size > this.limits.maxEntriesPerTenant) this.forgetOldest(sent)
     if (this.size > this.limits.maxEntries) {
       let largest = sent
-      for (const other of this.sent.values()) if (other.size > largest.size) largest = other
+      for (const other of this.tenants.values()) if (other.sent.size > largest.size) largest = other.sent
       this.forgetOldest(largest)
     }
   }
