@@ -3,10 +3,16 @@ export type HookFailureKind =
   | 'timeout' | 'network' | 'status' | 'too_large' | 'undecodable'
   | 'breaker_open' | 'queue_full' | 'unsigned' | 'tenant_gone'
 
-/** A hook call that failed. `kind` decides, `message` is for the log. */
+/**
+ * A hook call that failed. `kind` decides, `message` is for the log. Without a stack: where it was made says nothing
+ * that `kind` does not, and a flood of calls that are refused would cost more than calls that are made.
+ */
 export class HookFailure extends Error {
   constructor (readonly kind: HookFailureKind, message: string, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message, options)
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'HookFailure'
   }
 }

@@ -1,5 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf'
-import { HookMetaSchema } from '../gen/mics/hook/v1/hook_pb.js'
+import { int64Size, stringSize, varintSize, writeInt64, writeString, writeVarint } from '../protocol/wire-writer.js'
 import { signBody, signRequest } from './signing.js'
 
 export interface SignedRequest {
@@ -14,44 +13,50 @@ export interface RequestMeta {
   timestampMs: bigint
 }
 
-/** The number of `meta` in every hook request. */
-const META_FIELD = 1
-
-const WIRE_TYPE_LENGTH_DELIMITED = 2
+// (field number << 3) | wire type, of `meta`, which every hook request has as field 1, and of what is in it.
+const META = 1 << 3 | 2
+const TENANT_ID = 1 << 3 | 2
+const REQUEST_ID = 2 << 3 | 2
+const TIMESTAMP_MS = 3 << 3
+const SIGN = 4 << 3 | 2
+const TRACE_ID = 5 << 3 | 2
 
 /**
- * A hook request ready to POST. Every hook request has `meta` as field 1, so the body is that field followed by the
- * serialized other fields, which are encoded once although the signature covers them too.
+ * A hook request ready to POST: `meta`, followed by the serialized other fields, which are encoded once although the
+ * signature covers them too. By hand, because a tenant may want one for every message.
  * @param fields the request serialized without `meta`
  * @param secret empty: unsigned
  */
 export function encodeHookRequest (meta: RequestMeta, fields: Uint8Array, secret: string): SignedRequest {
-  const hookMeta = create(HookMetaSchema, meta)
-  const headers: Record<string, string> = { 'content-type': 'application/protobuf' }
-  if (secret !== '') {
-    const unsigned = withMeta(toBinary(HookMetaSchema, hookMeta), fields)
-    hookMeta.sign = signRequest(secret, unsigned, meta.requestId, meta.timestampMs)
+  if (secret === '') {
+    return { body: encoded(meta, '', fields), headers: { 'content-type': 'application/protobuf' } }
   }
-  const body = withMeta(toBinary(HookMetaSchema, hookMeta), fields)
-  if (secret !== '') {
-    headers['x-mics-timestamp'] = String(meta.timestampMs)
-    headers['x-mics-signature'] = signBody(secret, meta.timestampMs, body)
+  const sign = signRequest(secret, encoded(meta, '', fields), meta.requestId, meta.timestampMs)
+  const body = encoded(meta, sign, fields)
+  return {
+    body,
+    headers: {
+      'content-type': 'application/protobuf',
+      'x-mics-timestamp': String(meta.timestampMs),
+      'x-mics-signature': signBody(secret, meta.timestampMs, body),
+    },
   }
-  return { body, headers }
 }
 
-function withMeta (meta: Uint8Array, fields: Uint8Array): Buffer {
-  return Buffer.concat([submessage(META_FIELD, meta), fields])
-}
-
-/** A submessage as a field: its tag, its length, its bytes. `field` is at most 15: a tag of one byte. */
-export function submessage (field: number, bytes: Uint8Array): Buffer {
-  const head: number[] = [field << 3 | WIRE_TYPE_LENGTH_DELIMITED]
-  let length = bytes.length
-  while (length > 0x7f) {
-    head.push((length & 0x7f) | 0x80)
-    length >>>= 7
-  }
-  head.push(length)
-  return Buffer.concat([Buffer.from(head), bytes])
+function encoded (meta: RequestMeta, sign: string, fields: Uint8Array): Buffer {
+  const { tenantId, requestId, traceId, timestampMs } = meta
+  const length = stringSize(tenantId) + stringSize(requestId) + int64Size(timestampMs) + stringSize(sign) +
+    stringSize(traceId)
+  const out = Buffer.allocUnsafe(1 + varintSize(length) + length + fields.length)
+  out[0] = META
+  let pos = writeVarint(out, 1, length)
+  pos = writeString(out, pos, TENANT_ID, tenantId)
+  pos = writeString(out, pos, REQUEST_ID, requestId)
+  pos = writeInt64(out, pos, TIMESTAMP_MS, timestampMs)
+  pos = writeString(out, pos, SIGN, sign)
+  pos = writeString(out, pos, TRACE_ID, traceId)
+  out.set(fields, pos)
+  // It comes uninitialised: one that was not filled exactly would send other people's data.
+  if (pos + fields.length !== out.length) throw new Error(`encoded ${pos + fields.length} bytes where ${out.length} were counted`)
+  return out
 }

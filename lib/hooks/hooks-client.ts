@@ -3,20 +3,21 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Breaker } from '../breaker/breaker.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import {
-  AuthRequestSchema, AuthResponseSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, type AuthResponse, type CheckMessageResponse,
+  AuthRequestSchema, AuthResponseSchema, GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema,
+  type AuthResponse,
 } from '../gen/mics/hook/v1/hook_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { Message } from '../protocol/message.js'
-import { encodeMessageRequest } from '../protocol/server-frame.js'
+import { encodeMessageField } from '../protocol/server-frame.js'
 import type { Tenants } from '../tenants/tenants.js'
 import type { Span, SpanParent } from '../tracing/span.js'
 import { TRACEPARENT, unsampledTraceparent } from '../tracing/traceparent.js'
+import { decodeCheckAnswer, type CheckAnswer } from './check-answer.js'
 import { ConcurrencyLimiter } from './concurrency-limiter.js'
 import { GroupMembers } from './group-members.js'
 import { HookFailure, type HookResult } from './hook-failure.js'
-import { encodeHookRequest, submessage } from './hook-request.js'
+import { encodeHookRequest } from './hook-request.js'
 import { HookTransport } from './hook-transport.js'
 import { decodeOfflinePage, type OfflinePage } from './offline-page.js'
 
@@ -36,8 +37,8 @@ export const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
   'get-offline-messages': 16 * 1024 * 1024,
 }
 
-/** `message` in CheckMessageRequest. Encoded by hand: it is the one hook request that is made for every message. */
-const CHECKED_MESSAGE_FIELD = 2
+/** `message` in CheckMessageRequest: (field number << 3) | wire type. */
+const CHECKED_MESSAGE = 2 << 3 | 2
 
 /** Fields of a later version would be kept as objects, at the mercy of whoever sent them. */
 const FORGET_UNKNOWN = { readUnknownFields: false }
@@ -99,11 +100,11 @@ export class HooksClient {
   /** Whether the message may be sent. */
   checkMessage (
     settings: TenantSettings, message: Message, traceId: string
-  ): Promise<HookResult<CheckMessageResponse>> {
+  ): Promise<HookResult<CheckAnswer>> {
     const { tenantId, msgId, span: parent } = message
-    const fields = submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message))
+    const fields = encodeMessageField(CHECKED_MESSAGE, message)
     return this.call({ operation: 'check-message', tenantId, settings, traceId, parent, msgId, fields },
-      body => fromBinary(CheckMessageResponseSchema, body, FORGET_UNKNOWN), response => response.allow)
+      body => decoded(decodeCheckAnswer(body)), answer => answer.allow)
   }
 
   /** Who is in the message's group. */

@@ -131,6 +131,14 @@ export function encodeMessageRequest (message: Message): Buffer {
   return full(out, writeMessage(out, 0, message))
 }
 
+/** A message as a field of another message. `tag`: of a number below 16, so that it takes one byte. */
+export function encodeMessageField (tag: number, message: Message): Buffer {
+  const length = messageSize(message)
+  const out = Buffer.allocUnsafe(1 + varintSize(length) + length)
+  out[0] = tag
+  return full(out, writeMessage(out, writeVarint(out, 1, length), message))
+}
+
 /** Bytes of a message as a bare MessageRequest. */
 export function messageSize (message: Message): number {
   return stringSize(message.tenantId) +

@@ -82,6 +82,23 @@ export class WireReader {
     return this.fail()
   }
 
+  /** A bool: a varint of up to ten bytes, true where any bit is set. */
+  bool (): boolean {
+    const bytes = this.bytes
+    const last = Math.min(this.end, this.pos + 10)
+    let bits = 0
+    for (let pos = this.pos; pos < last;) {
+      const byte = bytes[pos++]
+      bits |= byte & 0x7f
+      if (byte < 0x80) {
+        this.pos = pos
+        return bits !== 0
+      }
+    }
+    this.fail()
+    return false
+  }
+
   /** An int64. */
   int64 (): bigint {
     const bytes = this.bytes

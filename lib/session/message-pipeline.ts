@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
-import type { CheckMessageResponse } from '../gen/mics/hook/v1/hook_pb.js'
 import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
+import type { CheckAnswer } from '../hooks/check-answer.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { HookResult } from '../hooks/hook-failure.js'
@@ -181,14 +181,12 @@ export class MessagePipeline {
   private async ask (session: Session, message: Message, isGroup: boolean): Promise<Verdict> {
     const { hooks } = this.deps
     const { settings, tenantId, traceId } = session
-    const [check, members] = await Promise.all([
-      settings.checkMessageDisabled
-        ? undefined
-        : hooks.checkMessage(settings, message, traceId).then(result => noteCheck(message, result)),
-      isGroup
-        ? hooks.getGroupMembers(settings, message, traceId).then(result => noteMembers(message, result))
-        : undefined,
-    ])
+    const checking = settings.checkMessageDisabled ? undefined : hooks.checkMessage(settings, message, traceId)
+    const listing = isGroup
+      ? hooks.getGroupMembers(settings, message, traceId).then(result => noteMembers(message, result))
+      : undefined
+    const check = checking && noteCheck(message, await checking)
+    const members = listing && await listing
     if (check?.ok === true && !check.value.allow) {
       return { allowed: false, reason: check.value.reason.slice(0, MAX_REASON_LENGTH) || AckReason.REJECTED }
     }
@@ -307,7 +305,7 @@ function isAttempted (outcome: DeliveryOutcome): boolean {
   return isSent(outcome) || outcome.skipped > 0
 }
 
-function noteCheck (message: Message, result: HookResult<CheckMessageResponse>): HookResult<CheckMessageResponse> {
+function noteCheck (message: Message, result: HookResult<CheckAnswer>): HookResult<CheckAnswer> {
   if (!result.ok) note(message, 'check_hook', 'no answer', result.failure.kind)
   else if (result.value.allow) note(message, 'check_hook', 'allowed')
   else note(message, 'check_hook', 'refused', result.value.reason)

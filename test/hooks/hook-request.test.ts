@@ -6,8 +6,8 @@ import {
   HookMetaSchema,
 } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { MessageRequestSchema, MessageType } from '../../lib/gen/mics/message/v1/message_pb.js'
-import { encodeHookRequest, submessage, type RequestMeta } from '../../lib/hooks/hook-request.js'
-import { encodeMessageRequest } from '../../lib/protocol/server-frame.js'
+import { encodeHookRequest, type RequestMeta } from '../../lib/hooks/hook-request.js'
+import { encodeMessageField } from '../../lib/protocol/server-frame.js'
 
 const SECRET = 'test-secret'
 const META: RequestMeta = { tenantId: 't1', requestId: 'r-1', traceId: 'f00d', timestampMs: 1700000000123n }
@@ -79,7 +79,7 @@ t.test('ids beyond ASCII are right', async t => {
 t.test('a message under check is encoded as protobuf-es does', async t => {
   for (const length of lengths) {
     const given = { ...message, groupId: 'g'.repeat(length), msgBody: Buffer.alloc(length, 7) }
-    const { body } = encodeHookRequest(META, submessage(2, encodeMessageRequest(given)), '')
+    const { body } = encodeHookRequest(META, encodeMessageField(2 << 3 | 2, given), '')
     const expected = whole(CheckMessageRequestSchema, { message: create(MessageRequestSchema, given) }, '')
     t.ok(body.equals(expected), `${length} bytes`)
   }
