@@ -123,7 +123,7 @@ export class InboundLink {
     const sharedIds = shared.length === 0 ? NOBODY : new Set(shared.map(position => userIds[position]))
     const { service } = this.deps
     const { missing, moved, devices, settled } =
-      service.deliver(new Delivery(message, seq), userIds, sharedIds, traceparent)
+      service.deliver(new Delivery(message, seq, userIds.length), userIds, sharedIds, traceparent)
     result.missing = positionsOf(missing, userIds)
     result.moved = positionsOf(moved, userIds)
     result.count = devices

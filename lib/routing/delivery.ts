@@ -1,13 +1,24 @@
 import type { Message } from '../protocol/message.js'
 import { encodeDelivery, messageIn } from '../protocol/server-frame.js'
 
+/** Writing to as many sockets takes about as long as the rest of a turn of the event loop under load. */
+const BULK_RECIPIENTS = 64
+
 /** One message on its way to all who receive it: the frame is encoded once and shared between their sockets. */
 export class Delivery {
   private encoded?: Buffer
   private ownsBody = false
 
-  /** @param seq position in the order of messages of the node that they came to */
-  constructor (readonly message: Message, readonly seq: number) {}
+  /** Goes to so many that their sockets are written to little by little, and others in between. */
+  readonly isBulk: boolean
+
+  /**
+   * @param seq position in the order of messages of the node that they came to
+   * @param recipients users that it is for
+   */
+  constructor (readonly message: Message, readonly seq: number, recipients = 1) {
+    this.isBulk = recipients >= BULK_RECIPIENTS
+  }
 
   /** The complete WebSocket frame. */
   get frame (): Buffer {

@@ -37,7 +37,7 @@ export class Router {
 
   /** To every device of every member, each user once, and the sender's other devices. */
   async toGroup (from: Session, message: Message, members: GroupMembers): Promise<DeliveryOutcome> {
-    const delivery = new Delivery(message, this.deps.sequence.next())
+    const delivery = new Delivery(message, this.deps.sequence.next(), members.count)
     const { groupChunkSize, groupOfflineMaxUsers } = this.deps.limits
     const seen = new Set([from.userId])
     const nextChunk = (): string[] => {

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import { create } from '@bufbuild/protobuf'
 import type { FastifyBaseLogger } from 'fastify'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { Connections } from '../connections/connections.js'
 import type { FlushQueue } from '../connections/flush-queue.js'
-import { Outbound } from '../connections/outbound.js'
+import { Outbound, type OutboundOwner } from '../connections/outbound.js'
 import { ConnectAckSchema, ServerFrameSchema, type ConnectAck } from '../gen/mics/message/v1/message_pb.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import type { Heartbeats, Watched } from '../heartbeat/heartbeats.js'
@@ -72,7 +72,7 @@ const COUNTED_CODES = new Set<number>([1000, 1001, 1002, 1005, 1006, 1007, 1009,
  * One connected client, from the connect_ack to the end of its socket: takes frames in, within its limits; puts frames
  * out, within its buffer; saves what was not written when it ends.
  */
-export class Session {
+export class Session implements OutboundOwner<Cargo> {
   readonly tenantId: string
   readonly userId: string
   readonly deviceId: string
@@ -124,11 +124,7 @@ export class Session {
     this.resolved = identity.tenant.settingsFor(identity.runtime)
     this.lastFrameAt = deps.now()
     this.bytesReadBefore = socket.bytesRead
-    this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, {
-      written: cargo => this.onWritten(cargo),
-      // Behind a close frame nothing is received, although the kernel still takes it.
-      isOpen: () => ws.readyState === ws.OPEN,
-    })
+    this.outbound = new Outbound(socket, deps.maxBufferedBytes, deps.flushQueue, this)
     this.replay = new Replay(deps, this, this.outbound)
   }
 
@@ -262,7 +258,7 @@ export class Session {
     if (this.replay.isActive) {
       if (!this.replay.hold(cargo)) this.overflow()
     } else if (this.replay.isFirstSight(delivery.message)) {
-      this.send(delivery.frame, cargo)
+      this.send(delivery.frame, cargo, delivery.isBulk)
     } else {
       noteDevice(delivery.message, 'skipped', 'had it before', this.userId, this.deviceId)
     }
@@ -275,11 +271,11 @@ export class Session {
 
   /** Sends a WebSocket ping. */
   ping (): void {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.ping()
+    if (this.isOpen) this.ws.ping()
   }
 
-  private send (frame: Buffer, cargo?: Cargo): void {
-    if (!this.outbound.send(frame, cargo)) this.overflow()
+  private send (frame: Buffer, cargo?: Cargo, isBulk = false): void {
+    if (!this.outbound.send(frame, cargo, isBulk)) this.overflow()
   }
 
   private overflow (): void {
@@ -296,12 +292,19 @@ export class Session {
     this.send(encodeServerFrame(create(ServerFrameSchema, { payload: { case: 'error', value: { code, message } } })))
   }
 
-  private onWritten (cargo: Array<Cargo | undefined>): void {
-    for (const item of cargo) {
-      if (item === undefined) continue
-      if (!isLive(item)) this.metrics.offlineDelivered++
-      noteWritten(deliveryOf(item).message, this.userId, this.deviceId)
-    }
+  /** Behind a close frame nothing is received, although the kernel still takes it. Only for `outbound`. */
+  get isOpen (): boolean {
+    return this.ws.readyState === WebSocket.OPEN
+  }
+
+  /** Only for `outbound`. */
+  onWritten (cargo: Cargo): void {
+    if (!isLive(cargo)) this.metrics.offlineDelivered++
+    noteWritten(deliveryOf(cargo).message, this.userId, this.deviceId)
+  }
+
+  /** Only for `outbound`. */
+  onRoom (): void {
     this.replay.continue()
   }
 
@@ -355,12 +358,11 @@ export class Session {
   }
 
   /** Puts what was not written where the user's next connection finds it. */
-  private save (cargo: Array<Cargo | undefined>, code: number): void {
+  private save (cargo: Cargo[], code: number): void {
     const { offline, connections } = this.deps
     const { tenantId, userId } = this
     const online = connections.ofUser(tenantId, userId)
     for (const item of cargo) {
-      if (item === undefined) continue
       const entry = isLive(item) ? this.entryOf(deliveryOf(item), item instanceof DeviceCopy) : item
       const isKept = offline.add(entry)
       if (!isKept) this.metrics.offlineSkipped++

@@ -62,17 +62,18 @@ class FakeSocket extends Duplex {
 interface Setup {
   socket: FakeSocket
   outbound: Outbound<string>
-  written: Array<string | undefined>
+  written: string[]
 }
 
 function setup (maxBytes = 1024 * KIB): Setup {
   const socket = new FakeSocket()
-  const written: Array<string | undefined> = []
-  const events = {
-    written: (cargo: Array<string | undefined>) => { written.push(...cargo) },
-    isOpen: () => socket.isOpen,
-  }
-  const outbound = new Outbound<string>(socket, maxBytes, new FlushQueue(), events)
+  const written: string[] = []
+  const outbound = new Outbound<string>(socket, maxBytes, new FlushQueue(), {
+    tenantId: 't1',
+    get isOpen () { return socket.isOpen },
+    onWritten: cargo => { written.push(cargo) },
+    onRoom: () => {},
+  })
   return { socket, outbound, written }
 }
 
