@@ -12,7 +12,7 @@ export interface BulkFlushable extends Flushable {
 /** Milliseconds of a turn that bulk may take: all others wait for it, and each socket's frames gather meanwhile. */
 const BULK_TURN_MS = 1
 
-/** Milliseconds that bulk waits for a turn without new frames, so that messages that come close together share writes. */
+/** Milliseconds that bulk waits for a turn without new frames: messages that come close together share writes. */
 const BULK_WAIT_MS = 4
 
 /** Flushed between two looks at the clock, and for one tenant until it is the next one's turn. */

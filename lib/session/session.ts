@@ -81,12 +81,12 @@ export class Session implements OutboundOwner<Cargo> {
   readonly begun: number
   readonly place: Place
   readonly metrics: TenantMetrics
-  readonly turns = new ConversationTurns()
   /** When the last frame came, Unix milliseconds. */
   private lastFrameAt: number
   /** What had arrived when `silentMs` was last asked for. */
   private bytesReadBefore: number
 
+  private conversations: ConversationTurns | undefined
   private readonly outbound: Outbound<Cargo>
   private watched?: Watched
   private tenant: Tenant
@@ -130,6 +130,12 @@ export class Session implements OutboundOwner<Cargo> {
 
   get isClosed (): boolean {
     return this.closed
+  }
+
+  /** Made by the first message: most connections only listen. */
+  get turns (): ConversationTurns {
+    this.conversations ??= new ConversationTurns()
+    return this.conversations
   }
 
   /** The settings in force: the auth hook's, within the tenant's configuration as it is now. */
