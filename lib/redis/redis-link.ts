@@ -209,7 +209,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.lastError = error
     // Which master it was is not known here.
     if (this.client instanceof Cluster) this.probe()
-    else {
+    // Calls that were sent together time out together: the first ends the connection.
+    else if (this.isUp) {
       this.lost()
       cut(this.client)
     }

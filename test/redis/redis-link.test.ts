@@ -114,6 +114,25 @@ t.test('when one call times out, those behind it do not wait any longer', async 
   server.resume()
 })
 
+t.test('many calls that time out together end the connection once', async t => {
+  const server = await withRedis(t)
+  const link = await connectLink(t, server.url, { timeoutMs: 300, probeIntervalMs: 60_000 })
+  const events = eventsOf(link)
+  // What Node says when eleven wait for the end of one connection.
+  const warnings: string[] = []
+  const listen = (warning: Error): void => { warnings.push(warning.message) }
+  process.on('warning', listen)
+  t.teardown(() => process.off('warning', listen))
+  server.pause()
+  const calls = Array.from({ length: 50 }, () => link.run('test', async redis => await redis.ping()))
+  for (const call of calls) await t.rejects(call, unavailable)
+  const up = once(link, 'up')
+  server.resume()
+  await up
+  t.strictSame(events, ['down', 'up'])
+  t.strictSame(warnings, [])
+})
+
 t.test('an answer that came while this process was held up counts', async t => {
   const server = await withRedis(t)
   const link = await connectLink(t, server.url, { timeoutMs: 200, probeIntervalMs: 60_000 })
