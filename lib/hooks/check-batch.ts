@@ -110,7 +110,7 @@ export class CheckBatch {
     return out
   }
 
-  /** By whose trace the call goes: the first member that is traced, so that the hook server may join, else the first. */
+  /** In whose trace the call is: the first member that is traced, so that the hook server can join it, or the first. */
   get lead (): CheckMember {
     const { members } = this
     return (this.isTraced ? members.find(({ span }) => span !== undefined) : undefined) ?? members[0]

@@ -282,8 +282,9 @@ export class HooksClient {
     const { metrics } = this.deps
     metrics.hookBatchMessages.observe(size)
     batch.note({ 'mics.batch_size': size })
+    let verdicts: CheckVerdict[]
     try {
-      const verdicts = await this.exchange(lane, {
+      verdicts = await this.exchange(lane, {
         operation: 'check-messages', tenantId, settings, traceId, fields: batch.encode(),
       }, {
         // What is left of it for the one that has waited longest.
@@ -293,12 +294,13 @@ export class HooksClient {
         onStatus: code => batch.note({ 'http.response.status_code': code }),
         decode: body => verdictsIn(body, size),
       })
-      metrics.hookCall(tenantId, 'check-messages', verdicts.every(({ allow }) => allow) ? 'ok' : 'denied',
-        secondsSince(first.askedAt))
-      batch.answer(verdicts)
     } catch (error) {
       this.refuse(tenantId, batch, error)
+      return
     }
+    const isYes = verdicts.every(({ allow }) => allow)
+    metrics.hookCall(tenantId, 'check-messages', isYes ? 'ok' : 'denied', secondsSince(first.askedAt))
+    batch.answer(verdicts)
   }
 
   /** There is no answer for the batch: it counts as one call, like one that was answered. */
