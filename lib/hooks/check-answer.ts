@@ -1,11 +1,5 @@
 import { WireReader } from '../protocol/wire.js'
-
-/** What a check hook says of one message. */
-export interface CheckAnswer {
-  allow: boolean
-  /** Why not allowed. */
-  reason: string
-}
+import type { CheckVerdict } from './check-verdicts.js'
 
 // (field number << 3) | wire type of the fields of CheckMessageResponse.
 const META = 1 << 3 | 2
@@ -14,7 +8,7 @@ const REASON = 3 << 3 | 2
 const LAST_FIELD = 3
 
 /** Decodes a CheckMessageResponse of mics.hook.v1; undefined for what is none. By hand: one comes for every message. */
-export function decodeCheckAnswer (body: Buffer): CheckAnswer | undefined {
+export function decodeCheckAnswer (body: Buffer): CheckVerdict | undefined {
   const reader = new WireReader(body)
   let allow = false
   let reason = ''

@@ -82,21 +82,17 @@ export class WireReader {
     return this.fail()
   }
 
-  /** A bool: a varint of up to ten bytes, true where any bit is set. */
+  /** A bool: any varint but 0 is true. */
   bool (): boolean {
-    const bytes = this.bytes
-    const last = Math.min(this.end, this.pos + 10)
-    let bits = 0
-    for (let pos = this.pos; pos < last;) {
-      const byte = bytes[pos++]
-      bits |= byte & 0x7f
+    const pos = this.pos
+    if (pos < this.end) {
+      const byte = this.bytes[pos]
       if (byte < 0x80) {
-        this.pos = pos
-        return bits !== 0
+        this.pos = pos + 1
+        return byte !== 0
       }
     }
-    this.fail()
-    return false
+    return this.longVarint(10) !== 0
   }
 
   /** An int64. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
 import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
-import type { CheckAnswer } from '../hooks/check-answer.js'
+import type { CheckVerdict } from '../hooks/check-verdicts.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { HookResult } from '../hooks/hook-failure.js'
@@ -305,7 +305,7 @@ function isAttempted (outcome: DeliveryOutcome): boolean {
   return isSent(outcome) || outcome.skipped > 0
 }
 
-function noteCheck (message: Message, result: HookResult<CheckAnswer>): HookResult<CheckAnswer> {
+function noteCheck (message: Message, result: HookResult<CheckVerdict>): HookResult<CheckVerdict> {
   if (!result.ok) note(message, 'check_hook', 'no answer', result.failure.kind)
   else if (result.value.allow) note(message, 'check_hook', 'allowed')
   else note(message, 'check_hook', 'refused', result.value.reason)

@@ -2,9 +2,10 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import t from 'tap'
 import { CheckMessageResponseSchema } from '../../lib/gen/mics/hook/v1/hook_pb.js'
-import { decodeCheckAnswer, type CheckAnswer } from '../../lib/hooks/check-answer.js'
+import { decodeCheckAnswer } from '../../lib/hooks/check-answer.js'
+import type { CheckVerdict } from '../../lib/hooks/check-verdicts.js'
 
-function theirs (body: Uint8Array): CheckAnswer | undefined {
+function theirs (body: Uint8Array): CheckVerdict | undefined {
   try {
     const { allow, reason } = fromBinary(CheckMessageResponseSchema, body)
     return { allow, reason }
