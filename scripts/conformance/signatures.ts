@@ -100,7 +100,8 @@ function calls (): object[] {
     accepted,
   })
   const good = signed(trace)
-  const many = (...msgIds: string[]): Buffer<ArrayBuffer> => Buffer.concat(msgIds.map(msgId => bytesField(2, bytesField(4, msgId))))
+  const many = (...msgIds: string[]): Buffer<ArrayBuffer> =>
+    Buffer.concat(msgIds.map(msgId => bytesField(2, bytesField(4, msgId))))
   const goodMany = signed(trace, many('m-1', 'm-2', 'm-3'))
   const swapped = many('m-2', 'm-1', 'm-3')
   const changedMany = Buffer.concat([goodMany.subarray(0, -swapped.length), swapped])
