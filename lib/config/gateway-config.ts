@@ -164,4 +164,8 @@ export interface TenantSettings {
   checkMessageFailClosed: boolean
   checkMessageDisabled: boolean
   syncSenderDevices: boolean
+  /** Messages that the check hook is asked about at once. Below 2: about each by itself. */
+  checkBatchMaxMessages: number
+  /** Milliseconds that a message may wait for others while a call is on its way. */
+  checkBatchMaxWaitMs: number
 }

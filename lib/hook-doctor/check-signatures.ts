@@ -1,5 +1,5 @@
 import { fromBinary } from '@bufbuild/protobuf'
-import { AuthResponseSchema, CheckMessageResponseSchema, GetOfflineMessagesResponseSchema } from '../gen/mics/hook/v1/hook_pb.js'
+import { AuthResponseSchema, CheckMessageResponseSchema, CheckMessagesResponseSchema, GetOfflineMessagesResponseSchema } from '../gen/mics/hook/v1/hook_pb.js'
 import { GroupMembers } from '../hooks/group-members.js'
 import type { SignedRequest } from '../hooks/hook-request.js'
 import type { HookOperation } from '../hooks/hooks-client.js'
@@ -120,6 +120,8 @@ export function yes (operation: HookOperation, body: Buffer): boolean {
         return fromBinary(AuthResponseSchema, body, options).ok
       case 'check-message':
         return fromBinary(CheckMessageResponseSchema, body, options).allow
+      case 'check-messages':
+        return fromBinary(CheckMessagesResponseSchema, body, options).verdicts.some(({ allow }) => allow)
       case 'get-group-members':
         return (GroupMembers.parse(body)?.count ?? 0) > 0
       case 'get-offline-messages':

@@ -125,7 +125,9 @@ export class Examination {
     switch (operation) {
       case 'auth':
         return authQuestion(token, deviceId)
+      // With one message both are the same bytes.
       case 'check-message':
+      case 'check-messages':
         return this.message()
       case 'get-group-members':
         return membersQuestion(groupId ?? this.unknownGroup)

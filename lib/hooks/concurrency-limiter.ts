@@ -3,8 +3,11 @@ interface Waiter {
   timer: NodeJS.Timeout
 }
 
+/** Calls of one hook at once, whatever the tenant asks for: each may hold a whole response. */
+export const MAX_CALLS_AT_ONCE = 1024
+
 /** Waiters per running call: beyond it a call is refused at once, however patient it is. */
-const QUEUE_PER_SLOT = 16
+export const QUEUE_PER_SLOT = 16
 
 /**
  * Lets a number of calls run at once and a bounded number wait, first come first served, for a bounded time.

@@ -11,5 +11,10 @@ export class HookFailure extends Error {
   }
 }
 
+/** All of the hook's slots are taken, and so are the places to wait for one. */
+export function queueFull (): HookFailure {
+  return new HookFailure('queue_full', 'too many calls at once: raise hook_max_concurrency or answer faster')
+}
+
 /** What callers of hooks see: an answer, or why there is none. Never a rejection. */
 export type HookResult<T> = { ok: true, value: T } | { ok: false, failure: HookFailure }

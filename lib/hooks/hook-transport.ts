@@ -77,11 +77,13 @@ export class HookTransport {
 }
 
 /** For whoever reads the log: what most often is behind a status. The body may hold a secret and is not read. */
-function adviceOn (statusCode: number): string {
+function adviceOn (statusCode: number, operation: string): string {
   switch (statusCode) {
     case 401:
     case 403: return ': the hook server refuses the call: give both sides the same secret of the tenant, and both machines the right time'
-    case 404: return ': there is no hook at this path: see the tenant\'s base URL'
+    case 404: return operation === 'check-messages'
+      ? ': there is no hook at this path: let the server serve /check-messages, or leave check_batch_max_messages at 0 to have it asked by /check-message'
+      : ': there is no hook at this path: see the tenant\'s base URL'
     default: return ''
   }
 }
@@ -115,7 +117,7 @@ class ResponseReader implements Dispatcher.DispatchHandler {
     // 102 and 103 only announce the response.
     if (statusCode < 200) return
     this.request.onStatus?.(statusCode)
-    if (statusCode > 299) this.fail(new HookFailure('status', `HTTP status ${statusCode}${adviceOn(statusCode)}`))
+    if (statusCode > 299) this.fail(new HookFailure('status', `HTTP status ${statusCode}${adviceOn(statusCode, this.request.operation)}`))
   }
 
   onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -4,37 +4,43 @@ import { Breaker } from '../breaker/breaker.js'
 import type { TenantSettings } from '../config/gateway-config.js'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, type AuthResponse, type CheckMessageResponse,
+  GetGroupMembersRequestSchema, GetOfflineMessagesRequestSchema, type AuthResponse,
 } from '../gen/mics/hook/v1/hook_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { Message } from '../protocol/message.js'
-import { encodeMessageRequest } from '../protocol/server-frame.js'
+import { encodeMessageRequest, messageSize } from '../protocol/server-frame.js'
 import type { Tenants } from '../tenants/tenants.js'
 import type { Span, SpanParent } from '../tracing/span.js'
 import { TRACEPARENT, unsampledTraceparent } from '../tracing/traceparent.js'
+import { CheckBatch, type OnVerdict } from './check-batch.js'
+import { CheckBatches, maxCalls } from './check-batches.js'
+import { decodeVerdicts, type CheckVerdict } from './check-verdicts.js'
 import { ConcurrencyLimiter } from './concurrency-limiter.js'
 import { GroupMembers } from './group-members.js'
-import { HookFailure, type HookResult } from './hook-failure.js'
+import { HookFailure, queueFull, type HookResult } from './hook-failure.js'
 import { encodeHookRequest, submessage } from './hook-request.js'
 import { HookTransport } from './hook-transport.js'
 import { decodeOfflinePage, type OfflinePage } from './offline-page.js'
 
-export type HookOperation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+export { MAX_CALLS_AT_ONCE } from './concurrency-limiter.js'
+
+export type HookOperation = 'auth' | 'check-message' | 'check-messages' | 'get-group-members' | 'get-offline-messages'
 
 /** Milliseconds for a whole call: waiting for a slot, connecting, the request and the response. */
 export const HOOK_TIMEOUT_MS = 150
-
-/** Calls of one hook at once, whatever the tenant asks for: each may hold a whole response. */
-export const MAX_CALLS_AT_ONCE = 1024
 
 /** Bytes of a response. Members: 200,000 ids; offline messages: a page of bodies. */
 export const MAX_RESPONSE_BYTES: Record<HookOperation, number> = {
   auth: 64 * 1024,
   'check-message': 64 * 1024,
+  'check-messages': 64 * 1024,
   'get-group-members': 16 * 1024 * 1024,
   'get-offline-messages': 16 * 1024 * 1024,
 }
+
+/** Bytes more of a response of check-messages for each message: the longest reason that is passed on takes 1.5 KiB. */
+export const MAX_VERDICT_BYTES = 2048
 
 /** `message` in CheckMessageRequest. Encoded by hand: it is the one hook request that is made for every message. */
 const CHECKED_MESSAGE_FIELD = 2
@@ -56,6 +62,15 @@ interface HookCall {
   fields: Uint8Array
 }
 
+/** How a call is made, besides its question. */
+interface Attempt<T> {
+  timeoutMs: number
+  maxResponseBytes: number
+  traceparent: string | undefined
+  onStatus: ((statusCode: number) => void) | undefined
+  decode: (body: Buffer) => T
+}
+
 /** What stands between one hook of one tenant and everybody else. */
 interface Lane {
   limiter: ConcurrencyLimiter
@@ -71,6 +86,8 @@ export class HooksClient {
   /** Milliseconds for a whole call. Tests that are not about time give hooks more of it. */
   timeoutMs = HOOK_TIMEOUT_MS
   private readonly lanes = new Map<string, Map<HookOperation, Lane>>()
+  /** Of the tenants that have messages checked in batches. */
+  private readonly batches = new Map<string, CheckBatches>()
   private readonly requestPrefix = randomBytes(6).toString('hex')
   private requests = 0
 
@@ -99,7 +116,10 @@ export class HooksClient {
   /** Whether the message may be sent. */
   checkMessage (
     settings: TenantSettings, message: Message, traceId: string
-  ): Promise<HookResult<CheckMessageResponse>> {
+  ): Promise<HookResult<CheckVerdict>> {
+    if (settings.checkBatchMaxMessages > 1) {
+      return new Promise(resolve => this.checkInBatch(settings, message, traceId, resolve))
+    }
     const { tenantId, msgId, span: parent } = message
     const fields = submessage(CHECKED_MESSAGE_FIELD, encodeMessageRequest(message))
     return this.call({ operation: 'check-message', tenantId, settings, traceId, parent, msgId, fields },
@@ -132,20 +152,16 @@ export class HooksClient {
   private async call<T> (
     call: HookCall, decode: (body: Buffer) => T, isYes: (answer: T) => boolean = () => true
   ): Promise<HookResult<T>> {
-    const { metrics, throttledLog, warn } = this.deps
-    const { operation, tenantId, traceId, msgId } = call
+    const { operation, tenantId } = call
     const startedAt = performance.now()
     const span = call.parent === undefined ? undefined : spanOf(call, call.parent)
     try {
       const value = await this.attempt(call, decode, startedAt, span)
-      metrics.hookCall(tenantId, operation, isYes(value) ? 'ok' : 'denied', secondsSince(startedAt))
+      this.deps.metrics.hookCall(tenantId, operation, isYes(value) ? 'ok' : 'denied', secondsSince(startedAt))
       return { ok: true, value }
     } catch (error) {
-      const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
-      metrics.hookCall(tenantId, operation, failure.kind, secondsSince(startedAt))
+      const failure = this.failed(call, startedAt, error)
       span?.fail(failure.kind)
-      throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
-        { tenantId, operation, traceId, msgId, failure: failure.kind, reason: failure.message }, 'hook call failed')
       return { ok: false, failure }
     } finally {
       span?.end()
@@ -155,19 +171,35 @@ export class HooksClient {
   private async attempt<T> (
     call: HookCall, decode: (body: Buffer) => T, startedAt: number, span: Span | undefined
   ): Promise<T> {
-    const { operation, tenantId, settings, traceId, fields } = call
-    if (settings.hookSignRequired && settings.tenantSecret === '') {
-      throw new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
-    }
-    const { limiter, breaker, transport } = this.lane(tenantId, operation)
-    if (breaker.refuses) throw new HookFailure('breaker_open', 'breaker is open')
-    const maxConcurrency = Math.min(settings.hookMaxConcurrency, MAX_CALLS_AT_ONCE)
-    const granted = limiter.acquire(maxConcurrency, settings.hookQueueTimeoutMs)
+    const { operation, tenantId, settings, traceId } = call
+    const unsigned = unsignedCall(settings)
+    if (unsigned !== undefined) throw unsigned
+    const lane = this.lane(tenantId, operation)
+    if (lane.breaker.refuses) throw breakerOpen()
+    const granted = lane.limiter.acquire(maxCalls(settings), settings.hookQueueTimeoutMs)
     if (!(granted === true || await granted)) throw queueFull()
     try {
       const timeoutMs = Math.ceil(this.timeoutMs - (performance.now() - startedAt))
       // The hook was not asked: that is no failure of its own, and must not open its breaker.
       if (timeoutMs <= 0) throw queueFull()
+      return await this.exchange(lane, call, {
+        timeoutMs,
+        maxResponseBytes: MAX_RESPONSE_BYTES[operation],
+        traceparent: span?.traceparent ?? unsampledTraceparent(traceId),
+        onStatus: span && (code => span.set({ 'http.response.status_code': code })),
+        decode,
+      })
+    } finally {
+      lane.limiter.release()
+    }
+  }
+
+  /** Asks the hook; the caller has a slot. */
+  private async exchange<T> (
+    { breaker, transport }: Lane, { operation, tenantId, settings, traceId, fields }: HookCall,
+    { timeoutMs, maxResponseBytes, traceparent, onStatus, decode }: Attempt<T>
+  ): Promise<T> {
+    try {
       return await breaker.run(async () => {
         const { body, headers } = encodeHookRequest({
           tenantId,
@@ -175,33 +207,107 @@ export class HooksClient {
           traceId,
           timestampMs: BigInt((this.deps.now ?? Date.now)()),
         }, fields, settings.tenantSecret)
-        const traceparent = span?.traceparent ?? unsampledTraceparent(traceId)
         if (traceparent !== undefined) headers[TRACEPARENT] = traceparent
         const answer = await transport.post({
-          baseUrl: settings.hookBaseUrl,
-          operation,
-          headers,
-          body,
-          timeoutMs,
-          maxResponseBytes: MAX_RESPONSE_BYTES[operation],
-          onStatus: span && (code => span.set({ 'http.response.status_code': code })),
+          baseUrl: settings.hookBaseUrl, operation, headers, body, timeoutMs, maxResponseBytes, onStatus,
         })
         try {
           return decode(answer)
         } catch (error) {
+          if (error instanceof HookFailure) throw error
           throw new HookFailure('undecodable', 'the response is not the expected protobuf message', { cause: error })
         }
       }, settings.hookBreakerFailureThreshold, settings.hookBreakerOpenMs)
     } catch (error) {
-      if ((error as { code?: string }).code === 'EOPENBREAKER') throw new HookFailure('breaker_open', 'breaker is open')
+      if ((error as { code?: string }).code === 'EOPENBREAKER') throw breakerOpen()
       throw error
-    } finally {
-      limiter.release()
     }
   }
 
+  /** Counts and logs a call that brought no answer. */
+  private failed (
+    { operation, tenantId, traceId, msgId }: Omit<HookCall, 'fields' | 'settings'>, startedAt: number, error: unknown
+  ): HookFailure {
+    const { metrics, throttledLog, warn } = this.deps
+    const failure = error instanceof HookFailure ? error : new HookFailure('network', String(error), { cause: error })
+    metrics.hookCall(tenantId, operation, failure.kind, secondsSince(startedAt))
+    throttledLog.log(`hook ${tenantId} ${operation} ${failure.kind}`, warn,
+      { tenantId, operation, traceId, msgId, failure: failure.kind, reason: failure.message }, 'hook call failed')
+    return failure
+  }
+
+  // --- checks in batches
+
+  private checkInBatch (settings: TenantSettings, message: Message, traceId: string, onVerdict: OnVerdict): void {
+    const { tenantId, msgId, span: parent } = message
+    const span = parent === undefined
+      ? undefined
+      : spanOf({ operation: 'check-messages', tenantId, msgId, settings }, parent)
+    const member = { message, size: messageSize(message), traceId, askedAt: performance.now(), span, onVerdict }
+    const unsigned = unsignedCall(settings)
+    if (unsigned !== undefined) {
+      this.refuse(tenantId, CheckBatch.of(settings, member), unsigned)
+      return
+    }
+    let batches: CheckBatches
+    try {
+      batches = this.batches.get(tenantId) ?? this.addBatches(tenantId)
+    } catch (error) {
+      this.refuse(tenantId, CheckBatch.of(settings, member), error)
+      return
+    }
+    batches.join(settings, member)
+  }
+
+  private addBatches (tenantId: string): CheckBatches {
+    const lane = this.lane(tenantId, 'check-messages')
+    const batches = new CheckBatches({
+      limiter: lane.limiter,
+      refusal: () => lane.breaker.refuses ? breakerOpen() : undefined,
+      ask: batch => this.askBatch(tenantId, lane, batch),
+      refuse: (batch, failure) => this.refuse(tenantId, batch, failure),
+    })
+    this.batches.set(tenantId, batches)
+    return batches
+  }
+
+  /** Asks about the batch, which has a slot. */
+  private async askBatch (tenantId: string, lane: Lane, batch: CheckBatch): Promise<void> {
+    const now = performance.now()
+    const late = batch.takeAskedUntil(now - this.timeoutMs)
+    if (late !== undefined) this.refuse(tenantId, late, queueFull())
+    const { size, settings, members: [first] } = batch
+    if (size === 0) return
+    const { metrics } = this.deps
+    metrics.hookBatchMessages.observe(size)
+    batch.note({ 'mics.batch_size': size })
+    try {
+      const verdicts = await this.exchange(lane, {
+        operation: 'check-messages', tenantId, settings, traceId: first.traceId, fields: batch.encode(),
+      }, {
+        // What is left of it for the one that has waited longest.
+        timeoutMs: Math.ceil(this.timeoutMs - (now - first.askedAt)),
+        maxResponseBytes: MAX_RESPONSE_BYTES['check-messages'] + size * MAX_VERDICT_BYTES,
+        traceparent: batch.traceparent ?? unsampledTraceparent(first.traceId),
+        onStatus: code => batch.note({ 'http.response.status_code': code }),
+        decode: body => verdictsIn(body, size),
+      })
+      metrics.hookCall(tenantId, 'check-messages', verdicts.every(({ allow }) => allow) ? 'ok' : 'denied',
+        secondsSince(first.askedAt))
+      batch.answer(verdicts)
+    } catch (error) {
+      this.refuse(tenantId, batch, error)
+    }
+  }
+
+  /** There is no answer for the batch: it counts as one call, like one that was answered. */
+  private refuse (tenantId: string, batch: CheckBatch, error: unknown): void {
+    const { traceId, askedAt, message: { msgId } } = batch.members[0]
+    batch.fail(this.failed({ operation: 'check-messages', tenantId, traceId, msgId }, askedAt, error))
+  }
+
   private lane (tenantId: string, operation: HookOperation): Lane {
-    if (this.deps.tenants.get(tenantId) === undefined) throw new HookFailure('tenant_gone', 'the tenant was removed')
+    if (this.deps.tenants.get(tenantId) === undefined) throw tenantGone()
     let ofTenant = this.lanes.get(tenantId)
     if (ofTenant === undefined) this.lanes.set(tenantId, ofTenant = new Map())
     let lane = ofTenant.get(operation)
@@ -223,6 +329,8 @@ export class HooksClient {
   private async forget (tenantId: string): Promise<void> {
     const ofTenant = this.lanes.get(tenantId)
     this.lanes.delete(tenantId)
+    this.batches.get(tenantId)?.close(tenantGone())
+    this.batches.delete(tenantId)
     for (const [operation, lane] of ofTenant ?? []) {
       this.deps.metrics.forgetBreaker(tenantId, operation)
       lane.breaker.close()
@@ -233,7 +341,7 @@ export class HooksClient {
 
 /** A client's span by OpenTelemetry's conventions for HTTP, but for the URL: a tenant may keep a secret in its path. */
 function spanOf (
-  { operation, tenantId, msgId, settings: { hookBaseUrl } }: HookCall, parent: SpanParent
+  { operation, tenantId, msgId, settings: { hookBaseUrl } }: Omit<HookCall, 'fields' | 'traceId'>, parent: SpanParent
 ): Span | undefined {
   const span = parent.child(`mics.hook ${operation}`, 'client', {
     'http.request.method': 'POST',
@@ -260,6 +368,23 @@ function decoded<T> (answer: T | undefined): T {
   return answer
 }
 
-function queueFull (): HookFailure {
-  return new HookFailure('queue_full', 'too many calls at once: raise hook_max_concurrency or answer faster')
+function verdictsIn (body: Buffer, count: number): CheckVerdict[] {
+  const verdicts = decoded(decodeVerdicts(body, count))
+  if (verdicts.length === count) return verdicts
+  const found = verdicts.length > count ? 'more verdicts than messages' : `${verdicts.length} verdicts`
+  throw new HookFailure('undecodable', `the response has ${found}, asked about ${count} messages: give one for each, in their order`)
+}
+
+function unsignedCall ({ hookSignRequired, tenantSecret }: TenantSettings): HookFailure | undefined {
+  return hookSignRequired && tenantSecret === ''
+    ? new HookFailure('unsigned', 'signing is required and no secret is known: set the tenant\'s secret')
+    : undefined
+}
+
+function breakerOpen (): HookFailure {
+  return new HookFailure('breaker_open', 'breaker is open')
+}
+
+function tenantGone (): HookFailure {
+  return new HookFailure('tenant_gone', 'the tenant was removed')
 }

@@ -12,6 +12,9 @@ const MESSAGE_ACK_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 /** Seconds. A call may take 0.15; what is beyond waited for the event loop. */
 const HOOK_CALL_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25]
 
+/** Messages; the largest batch has 256. */
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
 /**
  * Everything this gateway counts, under the prefix `mics_`. Tenants are a label with a bound: the first `maxTenants`
  * have a value of their own, all others share `other`.
@@ -22,6 +25,8 @@ export class GatewayMetrics {
   private readonly tenants = new Map<string, TenantMetrics>()
   /** From when a message is taken up to its ack. */
   readonly messageAckSeconds = new Histogram(MESSAGE_ACK_BUCKETS)
+  /** Messages in each call of check-messages. */
+  readonly hookBatchMessages = new Histogram(BATCH_BUCKETS)
   private readonly hookCallSeconds = new Map<string, Histogram>()
   private readonly breakers = new Map<string, { tenantId: string, operation: string, state: number }>()
   private readonly eventLoopLag = new EventLoopLag()
@@ -95,6 +100,7 @@ export class GatewayMetrics {
       'Time from asking for a hook call to its outcome, waiting for a slot included', ['operation'], emit => {
         for (const [operation, histogram] of this.hookCallSeconds) histogram.emit({ operation }, emit)
       })
+    this.nodeHistogram('hook_batch_messages', 'Messages in one call of /check-messages', this.hookBatchMessages)
     this.nodeGauge('hook_breaker_state', 'Breaker of a hook: 0 closed, 1 open, 2 half-open', ['tenant', 'operation'],
       emit => this.readBreakers(emit))
     this.nodeCounters('tenants_file_reloads_total', 'Changes of the tenants file, applied or refused', ['result'],

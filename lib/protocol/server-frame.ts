@@ -62,7 +62,7 @@ export function encodeDelivery (message: Message): Buffer {
   pos = writeVarint(out, pos, deliveryLength)
   out[pos++] = DELIVERY_MESSAGE
   pos = writeVarint(out, pos, messageLength)
-  return full(out, writeMessage(out, pos, message))
+  return full(out, writeMessageRequest(out, pos, message))
 }
 
 /** The bare MessageRequest in a frame that `encodeDelivery` made: a view, nothing is encoded or copied. */
@@ -128,7 +128,7 @@ export function frameOf (payload: Uint8Array): Buffer {
 /** A message as a bare MessageRequest, as hooks, events and peers have it. */
 export function encodeMessageRequest (message: Message): Buffer {
   const out = Buffer.allocUnsafe(messageSize(message))
-  return full(out, writeMessage(out, 0, message))
+  return full(out, writeMessageRequest(out, 0, message))
 }
 
 /** Bytes of a message as a bare MessageRequest. */
@@ -144,7 +144,8 @@ export function messageSize (message: Message): number {
     int64Size(message.timestampMs)
 }
 
-function writeMessage (out: Buffer, pos: number, message: Message): number {
+/** Writes the `messageSize` bytes of a bare MessageRequest; returns the position after them. */
+export function writeMessageRequest (out: Buffer, pos: number, message: Message): number {
   pos = writeString(out, pos, MESSAGE_TENANT_ID, message.tenantId)
   pos = writeString(out, pos, MESSAGE_USER_ID, message.userId)
   pos = writeString(out, pos, MESSAGE_DEVICE_ID, message.deviceId)

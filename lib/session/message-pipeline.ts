@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Dedup, Reservation, Reserved } from '../dedup/dedup.js'
-import type { CheckMessageResponse } from '../gen/mics/hook/v1/hook_pb.js'
 import { AckStatus, MessageType } from '../gen/mics/message/v1/message_pb.js'
+import type { CheckVerdict } from '../hooks/check-verdicts.js'
 import type { GroupMembers } from '../hooks/group-members.js'
 import type { HooksClient } from '../hooks/hooks-client.js'
 import type { HookResult } from '../hooks/hook-failure.js'
@@ -307,7 +307,7 @@ function isAttempted (outcome: DeliveryOutcome): boolean {
   return isSent(outcome) || outcome.skipped > 0
 }
 
-function noteCheck (message: Message, result: HookResult<CheckMessageResponse>): HookResult<CheckMessageResponse> {
+function noteCheck (message: Message, result: HookResult<CheckVerdict>): HookResult<CheckVerdict> {
   if (!result.ok) note(message, 'check_hook', 'no answer', result.failure.kind)
   else if (result.value.allow) note(message, 'check_hook', 'allowed')
   else note(message, 'check_hook', 'refused', result.value.reason)

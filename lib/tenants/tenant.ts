@@ -6,6 +6,10 @@ import { checkHookUrl } from './hook-url.js'
 export type HookDefaults = Pick<GatewayConfig,
   'hookSignRequired' | 'hookMaxConcurrency' | 'hookQueueTimeoutMs' | 'hookBreakerFailureThreshold' | 'hookBreakerOpenMs'>
 
+/** The most messages a check hook is asked about at once, and the most milliseconds one waits for others. */
+export const MAX_CHECK_BATCH_MESSAGES = 256
+export const MAX_CHECK_BATCH_WAIT_MS = 50
+
 /** Settings for which 0 means no limit, so that a cap turns 0 into the cap. */
 const limits = new Set<CappedSetting>(['tenantMaxConnections', 'userMaxConnections', 'tenantMaxMessageQps'])
 
@@ -72,6 +76,8 @@ function fallbackOf (config: TenantConfig, gateway: HookDefaults): TenantSetting
     checkMessageFailClosed: false,
     checkMessageDisabled: false,
     syncSenderDevices: true,
+    checkBatchMaxMessages: 0,
+    checkBatchMaxWaitMs: 0,
     ...config.defaults,
     hookBaseUrl: config.defaults?.hookBaseUrl || config.authUrl,
     tenantSecret: config.defaults?.tenantSecret || config.secret,
@@ -101,12 +107,21 @@ function merge (runtime: TenantRuntimeConfig, fallback: TenantSettings): TenantS
     checkMessageFailClosed: runtime.checkMessageFailClosed ?? fallback.checkMessageFailClosed,
     checkMessageDisabled: runtime.checkMessageDisabled ?? fallback.checkMessageDisabled,
     syncSenderDevices: runtime.syncSenderDevices ?? fallback.syncSenderDevices,
+    // 0 says one by one, and not to wait, whatever the tenant's default is.
+    checkBatchMaxMessages: atMost(MAX_CHECK_BATCH_MESSAGES,
+      amount('check_batch_max_messages', runtime.checkBatchMaxMessages)) ?? fallback.checkBatchMaxMessages,
+    checkBatchMaxWaitMs: atMost(MAX_CHECK_BATCH_WAIT_MS,
+      amount('check_batch_max_wait_ms', runtime.checkBatchMaxWaitMs)) ?? fallback.checkBatchMaxWaitMs,
   }
 }
 
 function amount<T extends number | undefined> (field: string, value: T): T {
   if (value !== undefined && value < 0) throw new InvalidRuntimeConfigError(field, `is ${value}; it takes 0 or more`)
   return value
+}
+
+function atMost (max: number, value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.min(max, value)
 }
 
 /** A breaker needs some time to be open in. */

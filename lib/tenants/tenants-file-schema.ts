@@ -3,6 +3,7 @@ import { closest } from '../config/edit-distance.js'
 import { environmentVariable } from '../config/environment.js'
 import type { CappedSetting, TenantConfig, TenantSettings } from '../config/gateway-config.js'
 import { checkHookUrl } from './hook-url.js'
+import { MAX_CHECK_BATCH_MESSAGES, MAX_CHECK_BATCH_WAIT_MS } from './tenant.js'
 import { tenantIdPattern, tenantIdTakes } from './tenant-id.js'
 
 /** What a valid file holds. */
@@ -39,6 +40,8 @@ const defaults: Record<keyof TenantSettings, object> = {
   checkMessageFailClosed: yesOrNo,
   checkMessageDisabled: yesOrNo,
   syncSenderDevices: yesOrNo,
+  checkBatchMaxMessages: integer(0, MAX_CHECK_BATCH_MESSAGES),
+  checkBatchMaxWaitMs: integer(0, MAX_CHECK_BATCH_WAIT_MS),
 }
 
 const caps: Record<CappedSetting, object> = {

@@ -12,6 +12,7 @@ const MiB = 1024 * 1024
 const tooLarge: Record<Operation, number> = {
   auth: 64 * 1024 + 1,
   'check-message': 64 * 1024 + 1,
+  'check-messages': (64 + 2) * 1024 + 1,
   'get-group-members': 16 * MiB + 1,
   'get-offline-messages': 32 * MiB + 1,
 }

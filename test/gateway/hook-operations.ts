@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
-  AuthResponseSchema, CheckMessageResponseSchema, GetGroupMembersResponseSchema, GetOfflineMessagesResponseSchema,
+  AuthResponseSchema, CheckMessageResponseSchema, CheckMessagesResponseSchema, GetGroupMembersResponseSchema,
+  GetOfflineMessagesResponseSchema,
 } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 import { AckStatus, body, MessageType, text } from '../helpers/client.js'
 import type { TestGateway } from '../helpers/gateway.js'
@@ -39,6 +40,11 @@ export const operations: Record<Operation, (gateway: TestGateway) => Promise<Use
       const { status, reason } = await alice.sendAndAck({ toUserId: `user${n}` })
       return sentUnless('check unavailable', status, reason)
     }
+  },
+
+  'check-messages': async gateway => {
+    gateway.hooks.config.checkBatchMaxMessages = 16
+    return operations['check-message'](gateway)
   },
 
   'get-group-members': async gateway => {
@@ -81,6 +87,8 @@ function sentUnless (reasonOfFailure: string, status: AckStatus, reason: string)
 const good: Record<Operation, () => Uint8Array> = {
   auth: () => toBinary(AuthResponseSchema, create(AuthResponseSchema, { ok: true, userId: 'user' })),
   'check-message': () => toBinary(CheckMessageResponseSchema, create(CheckMessageResponseSchema, { allow: true })),
+  'check-messages': () => toBinary(CheckMessagesResponseSchema,
+    create(CheckMessagesResponseSchema, { verdicts: [{ allow: true }] })),
   'get-group-members': () =>
     toBinary(GetGroupMembersResponseSchema, create(GetGroupMembersResponseSchema, { userIds: ['bob'] })),
   'get-offline-messages': () => toBinary(GetOfflineMessagesResponseSchema, create(GetOfflineMessagesResponseSchema, {

@@ -7,12 +7,13 @@ import {
 } from '@bufbuild/protobuf'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, GetOfflineMessagesRequestSchema,
-  GetOfflineMessagesResponseSchema, TenantRuntimeConfigSchema,
+  CheckMessagesRequestSchema, CheckMessagesResponseSchema, GetGroupMembersRequestSchema,
+  GetGroupMembersResponseSchema, GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema,
+  TenantRuntimeConfigSchema,
   type HookMeta,
 } from '../../lib/gen/mics/hook/v1/hook_pb.js'
 
-export type Operation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+export type Operation = 'auth' | 'check-message' | 'check-messages' | 'get-group-members' | 'get-offline-messages'
 
 /** Answers one hook: its request decoded, its response's fields returned. */
 type Hook<Request extends DescMessage, Response extends DescMessage> =
@@ -44,6 +45,13 @@ export class HookServer {
       : { ok: false, reason: 'invalid token' }
 
   check: Hook<typeof CheckMessageRequestSchema, typeof CheckMessageResponseSchema> = () => ({ allow: true })
+
+  /** Asks `check` about each message, side by side. */
+  checkMessages: Hook<typeof CheckMessagesRequestSchema, typeof CheckMessagesResponseSchema> = async request => {
+    const answers = await Promise.all(request.messages.map(message =>
+      this.check(create(CheckMessageRequestSchema, { meta: request.meta, message }))))
+    return { verdicts: answers.map(({ allow, reason }) => ({ allow, reason })) }
+  }
 
   members: Hook<typeof GetGroupMembersRequestSchema, typeof GetGroupMembersResponseSchema> = ({ groupId }) =>
     ({ userIds: this.groups.get(groupId) ?? [] })
@@ -95,6 +103,9 @@ export class HookServer {
       case 'check-message':
         return this.serve(operation, CheckMessageRequestSchema, CheckMessageResponseSchema, this.check,
           body, request, response)
+      case 'check-messages':
+        return this.serve(operation, CheckMessagesRequestSchema, CheckMessagesResponseSchema, this.checkMessages,
+          body, request, response)
       case 'get-group-members':
         return this.serve(operation, GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, this.members,
           body, request, response)
@@ -123,6 +134,7 @@ export class HookServer {
 const schemas = {
   auth: AuthRequestSchema,
   'check-message': CheckMessageRequestSchema,
+  'check-messages': CheckMessagesRequestSchema,
   'get-group-members': GetGroupMembersRequestSchema,
   'get-offline-messages': GetOfflineMessagesRequestSchema,
 }
