@@ -110,9 +110,10 @@ export class CheckBatch {
     return out
   }
 
-  /** Names the call to the hook server: the first span there is. */
-  get traceparent (): string | undefined {
-    return this.isTraced ? this.members.find(({ span }) => span !== undefined)?.span?.traceparent : undefined
+  /** In whose trace the call is: the first member that is traced, so that the hook server can join it, or the first. */
+  get lead (): CheckMember {
+    const { members } = this
+    return (this.isTraced ? members.find(({ span }) => span !== undefined) : undefined) ?? members[0]
   }
 
   /** Says it of every message that is traced. */

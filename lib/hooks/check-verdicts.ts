@@ -60,7 +60,7 @@ function decodeVerdict (reader: WireReader): CheckVerdict | undefined {
   let reason = ''
   while (reader.pos < reader.end) {
     const tag = reader.tag()
-    if (tag === ALLOW) allow = reader.int32() !== 0
+    if (tag === ALLOW) allow = reader.bool()
     else if (tag === REASON) reason = reader.string()
     else if (tag >>> 3 > LAST_VERDICT_FIELD) reader.skip(tag, 2)
     else return undefined

@@ -278,31 +278,35 @@ export class HooksClient {
     if (late !== undefined) this.refuse(tenantId, late, queueFull())
     const { size, settings, members: [first] } = batch
     if (size === 0) return
+    const { traceId, span } = batch.lead
     const { metrics } = this.deps
     metrics.hookBatchMessages.observe(size)
     batch.note({ 'mics.batch_size': size })
+    let verdicts: CheckVerdict[]
     try {
-      const verdicts = await this.exchange(lane, {
-        operation: 'check-messages', tenantId, settings, traceId: first.traceId, fields: batch.encode(),
+      verdicts = await this.exchange(lane, {
+        operation: 'check-messages', tenantId, settings, traceId, fields: batch.encode(),
       }, {
         // What is left of it for the one that has waited longest.
         timeoutMs: Math.ceil(this.timeoutMs - (now - first.askedAt)),
         maxResponseBytes: MAX_RESPONSE_BYTES['check-messages'] + size * MAX_VERDICT_BYTES,
-        traceparent: batch.traceparent ?? unsampledTraceparent(first.traceId),
+        traceparent: span?.traceparent ?? unsampledTraceparent(traceId),
         onStatus: code => batch.note({ 'http.response.status_code': code }),
         decode: body => verdictsIn(body, size),
       })
-      metrics.hookCall(tenantId, 'check-messages', verdicts.every(({ allow }) => allow) ? 'ok' : 'denied',
-        secondsSince(first.askedAt))
-      batch.answer(verdicts)
     } catch (error) {
       this.refuse(tenantId, batch, error)
+      return
     }
+    const isYes = verdicts.every(({ allow }) => allow)
+    metrics.hookCall(tenantId, 'check-messages', isYes ? 'ok' : 'denied', secondsSince(first.askedAt))
+    batch.answer(verdicts)
   }
 
   /** There is no answer for the batch: it counts as one call, like one that was answered. */
   private refuse (tenantId: string, batch: CheckBatch, error: unknown): void {
-    const { traceId, askedAt, message: { msgId } } = batch.members[0]
+    const { traceId, message: { msgId } } = batch.lead
+    const [{ askedAt }] = batch.members
     batch.fail(this.failed({ operation: 'check-messages', tenantId, traceId, msgId }, askedAt, error))
   }
 

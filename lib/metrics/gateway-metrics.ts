@@ -58,7 +58,7 @@ export class GatewayMetrics {
       })
     this.perTenant('counter', 'hook_call_seconds_total', 'Time spent in hook calls, waiting for a slot included', ['operation'],
       (m, emit) => { for (const [operation, seconds] of m.hookSeconds) emit({ operation }, seconds) })
-    this.perTenant('counter', 'check_message_degraded_total', 'Messages allowed because /check-message failed', [],
+    this.perTenant('counter', 'check_message_degraded_total', 'Messages allowed because their check failed', [],
       (m, emit) => emit({}, m.checkDegraded))
     this.perTenant('counter', 'rate_limited_total', 'Messages or connections refused by a limit', ['kind'],
       (m, emit) => each(m.rateLimited, kind => ({ kind }), emit))

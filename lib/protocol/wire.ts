@@ -82,6 +82,19 @@ export class WireReader {
     return this.fail()
   }
 
+  /** A bool: any varint but 0 is true. */
+  bool (): boolean {
+    const pos = this.pos
+    if (pos < this.end) {
+      const byte = this.bytes[pos]
+      if (byte < 0x80) {
+        this.pos = pos + 1
+        return byte !== 0
+      }
+    }
+    return this.longVarint(10) !== 0
+  }
+
   /** An int64. */
   int64 (): bigint {
     const bytes = this.bytes

@@ -38,6 +38,8 @@ t.test('a tenant that says nothing gets the gateway\'s settings', async t => {
     checkMessageFailClosed: false,
     checkMessageDisabled: false,
     syncSenderDevices: true,
+    checkBatchMaxMessages: 0,
+    checkBatchMaxWaitMs: 0,
   }
   t.strictSame({ ...tenant().settingsFor(undefined) }, expected)
   t.strictSame({ ...tenant().settingsFor(runtime()) }, expected)
@@ -97,6 +99,17 @@ t.test('a present zero is meant where it makes sense, else it is the default', a
   })
 })
 
+t.test('checks are batched as the auth hook says, else the tenant\'s defaults, within what the gateway can', async t => {
+  const acme = tenant({ defaults: { checkBatchMaxMessages: 16, checkBatchMaxWaitMs: 5 } })
+  t.match(acme.settingsFor(runtime()), { checkBatchMaxMessages: 16, checkBatchMaxWaitMs: 5 })
+  t.match(acme.settingsFor(runtime({ checkBatchMaxMessages: 0, checkBatchMaxWaitMs: 0 })),
+    { checkBatchMaxMessages: 0, checkBatchMaxWaitMs: 0 }, 'none, and no wait')
+  t.match(acme.settingsFor(runtime({ checkBatchMaxMessages: 256, checkBatchMaxWaitMs: 50 })),
+    { checkBatchMaxMessages: 256, checkBatchMaxWaitMs: 50 })
+  t.match(acme.settingsFor(runtime({ checkBatchMaxMessages: 257, checkBatchMaxWaitMs: 2147483647 })),
+    { checkBatchMaxMessages: 256, checkBatchMaxWaitMs: 50 }, 'what is too much is the most there is')
+})
+
 t.test('caps bound what the auth hook asks for, and what nobody limited', async t => {
   const acme = tenant({
     caps: {
@@ -139,6 +152,8 @@ t.test('a setting that cannot hold is refused by its name in the protocol', asyn
     [{ hookQueueTimeoutMs: -1 }, 'hook_queue_timeout_ms'],
     [{ hookBreakerFailureThreshold: -1 }, 'hook_breaker_failure_threshold'],
     [{ hookBreakerOpenMs: -1 }, 'hook_breaker_open_ms'],
+    [{ checkBatchMaxMessages: -1 }, 'check_batch_max_messages'],
+    [{ checkBatchMaxWaitMs: -1 }, 'check_batch_max_wait_ms'],
     [{ hookBaseUrl: 'file:///etc/passwd' }, 'hook_base_url'],
   ]
   for (const [init, field] of bad) {

@@ -73,6 +73,8 @@ tenants:
       tenantMaxConnections: many
       userMaxConnections: [5]
       checkMessageDisabled: 'true'
+      checkBatchMaxMessages: 257
+      checkBatchMaxWaitMs: 51
     caps:
       syncSenderDevices: true
       userMaxConnections: 1.5
@@ -87,6 +89,8 @@ tenants:
     'tenants.acme.authUrl: is missing',
     'tenants.acme.caps.syncSenderDevices: is not a setting here; known are heartbeatTimeoutSeconds, offlineBufferTtlSeconds, tenantMaxConnections, userMaxConnections, tenantMaxMessageQps, hookMaxConcurrency, hookQueueTimeoutMs, hookBreakerOpenMs',
     'tenants.acme.caps.userMaxConnections: is not a whole number; it takes a whole number from 1 to 2147483647',
+    'tenants.acme.defaults.checkBatchMaxMessages: is not allowed; it takes a whole number from 0 to 256',
+    'tenants.acme.defaults.checkBatchMaxWaitMs: is not allowed; it takes a whole number from 0 to 50',
     'tenants.acme.defaults.checkMessageDisabled: is text; it takes true or false; remove the quotes',
     'tenants.acme.defaults.heartbeatTimeoutSeconds: is not allowed; it takes a whole number from 1 to 86400',
     'tenants.acme.defaults.hookBaseUrl: does not begin with http:// or https://; it takes an http or https URL such as http://hooks.acme.example:8081',

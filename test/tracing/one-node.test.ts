@@ -1,4 +1,5 @@
 import t from 'tap'
+import { atOnce } from '../helpers/at-once.js'
 import { AckStatus, body, MessageType } from '../helpers/client.js'
 import { startPatientGateway } from '../helpers/patient-gateway.js'
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.js'
@@ -157,4 +158,31 @@ t.test('a message with ids that are too long is not traced, and arrives', async 
   const { traceId } = await alice.connectAck()
   const spans = await receiver.trace(traceId, hasAcks(1))
   t.equal(named(spans, 'mics.message').attributes['mics.msg_id'], 'short')
+})
+
+t.test('messages that are checked together have a span each, and the hook is told the first', async t => {
+  const receiver = await OtlpReceiver.start(t)
+  const gateway = await startPatientGateway(t, receiver.env)
+  gateway.hooks.config = { checkBatchMaxMessages: 16 }
+  const alice = await gateway.connect('alice')
+  atOnce(alice, () => { for (const msgId of ['m1', 'm2', 'm3']) alice.send({ toUserId: 'bob', msgId }) })
+  await alice.waitAcks(3)
+  gateway.hooks.raw.set('check-messages', response => response.writeHead(503).end())
+  await alice.sendAndAck({ toUserId: 'bob', msgId: 'm4' })
+  const { traceId } = await alice.connectAck()
+  const spans = await receiver.trace(traceId, hasAcks(4))
+  const checks = spans.filter(({ name }) => name === 'mics.hook check-messages')
+  const checkOf = (msgId: string): ReceivedSpan => {
+    const message = spans.find(span => span.name === 'mics.message' && span.attributes['mics.msg_id'] === msgId)
+    return checks.find(({ parentId }) => parentId === message?.spanId) as ReceivedSpan
+  }
+  for (const msgId of ['m1', 'm2', 'm3']) {
+    t.match(checkOf(msgId), {
+      kind: 'client', error: '', attributes: { 'mics.batch_size': 3, 'http.response.status_code': 200, 'server.address': '127.0.0.1' },
+    }, msgId)
+  }
+  t.match(checkOf('m4'), { error: 'status', attributes: { 'mics.batch_size': 1, 'http.response.status_code': 503 } })
+  t.equal(checks.length, 4)
+  const told = gateway.hooks.callsOf('check-messages').map(({ headers }) => headers.traceparent)
+  t.same(told, ['m1', 'm4'].map(msgId => `00-${traceId}-${checkOf(msgId).spanId}-01`))
 })

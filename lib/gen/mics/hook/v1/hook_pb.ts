@@ -517,8 +517,8 @@ export type TenantRuntimeConfig = Message<"mics.hook.v1.TenantRuntimeConfig"> & 
   checkBatchMaxMessages?: number | undefined;
 
   /**
-   * Milliseconds that a message may wait for others to be asked about with it. Default 0: only
-   * while a call is on its way.
+   * While a call is on its way, milliseconds that a message may wait for others to be asked
+   * about with it. Default 0: it does not wait.
    *
    * @generated from field: optional int32 check_batch_max_wait_ms = 24;
    */
