@@ -8,8 +8,8 @@ export interface HookCall {
   /** Differs from call to call. */
   readonly requestId: string
   /**
-   * The same for all calls of one connection, and for its events: put it into your log. Of `/check-messages` it is that
-   * of the first message.
+   * The same for all calls of one connection, and for its events: put it into your log. A call about messages of
+   * several connections has that of one of them.
    */
   readonly traceId: string
   /** Unix milliseconds, the gateway's clock. */
