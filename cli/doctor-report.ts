@@ -10,6 +10,7 @@ const TITLES: Record<CheckGroup, string> = {
   reach: 'Reaching the server',
   auth: 'POST /auth',
   'check-message': 'POST /check-message',
+  'check-messages': 'POST /check-messages',
   'get-group-members': 'POST /get-group-members',
   'get-offline-messages': 'POST /get-offline-messages',
   signatures: 'Forged calls',

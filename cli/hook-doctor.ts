@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option, type ErrorOptions } from 'commander'
 import { checkGroups, type CheckGroup } from '../lib/hook-doctor/finding.js'
 import { checkHookUrl } from '../lib/tenants/hook-url.js'
+import { MAX_CHECK_BATCH_MESSAGES } from '../lib/tenants/tenant.js'
 import { tenantIdPattern, tenantIdTakes } from '../lib/tenants/tenant-id.js'
 import { DoctorReportLines } from './doctor-report.js'
 import { CommandError, exitFailure, fail } from './failure.js'
@@ -17,6 +18,7 @@ interface DoctorCommandOptions {
   user?: string
   to?: string
   group?: string
+  batch?: number
   only?: CheckGroup[]
   skipBad?: boolean
   timeout: number
@@ -47,6 +49,7 @@ export function doctorCommand (): Command {
     .option('--to <user>', "whom a message to be checked is for (default: the token's user)", notEmpty('an id'))
     .option('--group <id>', 'a group that has members', notEmpty('an id'))
     .option('--user <id>', "whose offline messages to pull (default: the token's user, where config sets offline_use_hook_pull)", notEmpty('an id'))
+    .option('--batch <messages>', 'examine /check-messages with so many messages a call (default: what config sets as check_batch_max_messages)', parseBatch)
     .option('--only <check,...>', `only these checks: ${checkGroups.join(', ')}`, parseChecks)
     .option('--skip-bad', 'make no forged, broken or huge calls, which may alarm those who look after a server in production')
     .option('--timeout <seconds>', 'give a call up after so long; the gateway does after 150 ms, and later answers fail', parseSeconds, 5)
@@ -54,8 +57,9 @@ export function doctorCommand (): Command {
     .addHelpText('after', `
 It asks as the gateway would: the same requests, headers and signatures, over connections that are kept open. What /auth
 gives as config holds for the other hooks. Nothing is sent to anybody, but /check-message is asked about some messages,
-a hundred times and more by "load"; /get-offline-messages gives what a connecting device would get. Calls of "load" are as
-many at once as hook_max_concurrency allows, 32 unless config says otherwise.
+a hundred times and more by "load", and /check-messages, where config sets check_batch_max_messages, about thousands;
+/get-offline-messages gives what a connecting device would get. Calls of "load" are as many at once as
+hook_max_concurrency allows, 32 unless config says otherwise.
 
 Others see the arguments of a command: give real secrets and tokens in files or in the environment. None is printed.
 Times are those between this machine and the server: run it near the gateway.
@@ -84,7 +88,7 @@ Hooks to try it with:
 /** Resolves with the exit code. */
 async function examine (options: DoctorCommandOptions, secret: string, env: NodeJS.ProcessEnv): Promise<number> {
   const { url, tenant: tenantId, token, device: deviceId, user: userId, to: toUserId, group: groupId } = options
-  const { only, skipBad = false, timeout, json } = options
+  const { batch: batchSize, only, skipBad = false, timeout, json } = options
   const output = new LineOutput(process.stdout)
   const lines = new DoctorReportLines(process.stdout.isTTY)
   const write = (text: string[]): void => {
@@ -101,6 +105,7 @@ async function examine (options: DoctorCommandOptions, secret: string, env: Node
     userId,
     toUserId,
     groupId,
+    batchSize,
     ...only && { only: new Set(only) },
     skipBad,
     timeoutMs: timeout * 1000,
@@ -136,6 +141,14 @@ function parseChecks (text: string): CheckGroup[] {
   const unknown = names.find(name => !checkGroups.some(check => check === name))
   if (unknown !== undefined) throw new InvalidArgumentError(`There is no check ${JSON.stringify(unknown)}; there are ${checkGroups.join(', ')}.`)
   return names as CheckGroup[]
+}
+
+function parseBatch (text: string): number {
+  const messages = Number(text)
+  if (!/^\d+$/.test(text) || messages < 2 || messages > MAX_CHECK_BATCH_MESSAGES) {
+    throw new InvalidArgumentError(`It takes a number of messages, from 2 to ${MAX_CHECK_BATCH_MESSAGES}.`)
+  }
+  return messages
 }
 
 function parseSeconds (text: string): number {

@@ -17,7 +17,9 @@ export async function checkBadCalls (examination: Examination): Promise<void> {
   const { findings, options, answering } = examination
   if (options.skipBad) return findings.skip('bad-calls', 'broken and huge bodies', 'bad calls are left out')
   for (const operation of answering.keys()) await checkBroken(examination, operation)
-  if (answering.has('check-message')) await checkHuge(examination)
+  for (const operation of ['check-message', 'check-messages'] as const) {
+    if (answering.has(operation)) await checkHuge(examination, operation)
+  }
   if (answering.size === 0) findings.skip('bad-calls', 'broken and huge bodies', 'no hook answers good calls')
 }
 
@@ -39,10 +41,10 @@ async function checkBroken (examination: Examination, operation: HookOperation):
   await checkAlive(examination, operation, name)
 }
 
-async function checkHuge (examination: Examination): Promise<void> {
+async function checkHuge (examination: Examination, operation: HookOperation): Promise<void> {
   const { findings, probe } = examination
-  const name = 'a body of 8 MiB, to /check-message'
-  const call = examination.callOf('check-message', examination.message({ body: Buffer.alloc(HUGE_BODY_BYTES, 'x') }))
+  const name = `a body of 8 MiB, to /${operation}`
+  const call = examination.callOf(operation, examination.message({ body: Buffer.alloc(HUGE_BODY_BYTES, 'x') }))
   const exchange = await probe.send(call, probe.request(call))
   const { answer } = exchange
   const advice = 'bound the body, at 2 MiB or what MAX_MESSAGE_BYTES takes, and answer with status 413 beyond: each call that is read costs memory'
@@ -55,7 +57,7 @@ async function checkHuge (examination: Examination): Promise<void> {
   } else {
     findings.warn('bad-calls', name, { seen: `HTTP status ${answer.status}`, advice })
   }
-  await checkAlive(examination, 'check-message', name)
+  await checkAlive(examination, operation, name)
 }
 
 /** The next good call is answered. */

@@ -1,4 +1,5 @@
 import { exchangeProblem } from './answer-problem.js'
+import { verdictsOf } from './check-batches.js'
 import type { Examination } from './examination.js'
 import type { Problem } from './finding.js'
 import type { Exchange } from './hook-probe.js'
@@ -6,6 +7,9 @@ import { millis, quantile } from './latencies.js'
 
 /** Times that all calls are made at once: the first opens connections, the others find them open. */
 const ROUNDS = 6
+
+/** Calls of /check-messages that are full. */
+const FULL_CALLS = 10
 
 /** The most that are made at once, whatever the config asks for. */
 const MAX_AT_ONCE = 256
@@ -31,7 +35,9 @@ export interface LoadFigures {
 /** As many calls at once as the gateway makes, some times over, and how long they took. */
 export async function checkLoad (examination: Examination): Promise<LoadFigures | undefined> {
   const { findings, answering, settings, probe, latencies } = examination
-  const operation = answering.has('check-message') && !settings.checkMessageDisabled ? 'check-message' : 'auth'
+  const operation = answering.has('check-messages')
+    ? 'check-messages'
+    : answering.has('check-message') && !settings.checkMessageDisabled ? 'check-message' : 'auth'
   if (!answering.has(operation)) {
     findings.skip('load', 'many calls at once', 'no hook answers good calls')
     return undefined
@@ -72,6 +78,7 @@ export async function checkLoad (examination: Examination): Promise<LoadFigures 
   }
   checkConnections(examination, figures)
   judgeLoad(examination, name, figures)
+  if (operation === 'check-messages') await checkFullCalls(examination)
   judgeEach(examination)
   judgeCold(examination, figures.coldMax)
   return figures
@@ -91,6 +98,35 @@ export function judgeLoad (examination: JudgedByTime, name: string, { p50, p95, 
       seen,
       advice: `aim at a p95 of ${Math.round(budgetMs * COMFORT)} ms: what is left of the ${budgetMs} ms is soon used up by a pause or a slow network`,
     })
+  } else {
+    findings.pass('load', name, seen)
+  }
+}
+
+/** Calls about as many messages as they may have, one call at a time. */
+async function checkFullCalls (examination: Examination): Promise<void> {
+  const { findings, probe, batchSize } = examination
+  const name = `calls about ${batchSize} messages each`
+  const times: number[] = []
+  for (let call = 0; call < FULL_CALLS; call++) {
+    const exchange = await probe.call(examination.callOf('check-messages', examination.messages(batchSize)))
+    const { problem } = await verdictsOf(exchange, batchSize)
+    if (problem !== undefined) return findings.fail('load', name, problem)
+    times.push(exchange.ms)
+  }
+  judgeFullCalls(examination, name, times)
+}
+
+/** @param times milliseconds of each */
+export function judgeFullCalls (examination: JudgedByTime, name: string, times: readonly number[]): void {
+  const { findings, options: { budgetMs } } = examination
+  const [p50, max] = [quantile(times, 0.5), quantile(times, 1)]
+  const seen = `p50 ${millis(p50)}, max ${millis(max)} of ${times.length} calls`
+  const advice = 'set a smaller check_batch_max_messages, check the messages of a call side by side, or look up what all of them need with one query'
+  if (max > budgetMs) {
+    tooSlow(examination, name, max, { seen, advice: `the gateway gives up after ${budgetMs} ms, and then no message of the call is checked: ${advice}` })
+  } else if (p50 > budgetMs * COMFORT) {
+    findings.warn('load', name, { seen, advice: `aim at ${Math.round(budgetMs * COMFORT)} ms: ${advice}` })
   } else {
     findings.pass('load', name, seen)
   }

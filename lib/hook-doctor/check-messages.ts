@@ -10,11 +10,12 @@ import { millis } from './latencies.js'
 const LARGEST_BODY_BYTES = 1024 * 1024
 
 /** Characters of a reason that reach the sender. */
-const MAX_REASON_LENGTH = 512
+export const MAX_REASON_LENGTH = 512
 
 export async function checkMessages (examination: Examination): Promise<void> {
   const { findings, options, settings } = examination
-  const said = await ask(examination, 'a message', examination.message())
+  const said = await askFirst(examination)
+  if (said === 'not served') return
   if (said === undefined) {
     return findings.skip('check-message', 'other messages', 'the first was not answered')
   }
@@ -29,6 +30,16 @@ export async function checkMessages (examination: Examination): Promise<void> {
       seen: 'it is set: the gateway does not call this hook', advice: 'unset it once the hook is to decide',
     })
   }
+}
+
+/** A server that is asked about many at once need not serve it. */
+async function askFirst (examination: Examination): Promise<boolean | undefined | 'not served'> {
+  const question = examination.message()
+  if (examination.batchSize < 2) return await ask(examination, 'a message', question)
+  const { answer } = await examination.probe.call(examination.callOf('check-message', question))
+  if (answer?.status !== 404) return await ask(examination, 'a message', question)
+  examination.findings.skip('check-message', 'a message', 'not served, and not needed: with check_batch_max_messages the gateway asks /check-messages')
+  return 'not served'
 }
 
 /** Whether the message may go out; undefined: no answer that can be used. */

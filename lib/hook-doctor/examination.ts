@@ -25,6 +25,8 @@ export interface DoctorOptions {
   toUserId?: string
   /** A group with members. */
   groupId?: string
+  /** Messages of a call of /check-messages. Default: what the config sets, if it does. */
+  batchSize?: number
   only: ReadonlySet<CheckGroup>
   /** Make no call that a good gateway would not make. */
   skipBad: boolean
@@ -149,6 +151,18 @@ export class Examination {
       msgBody: body,
       timestampMs: BigInt(Date.now()),
     })
+  }
+
+  /** So many messages to be checked, as a request of /check-messages. */
+  messages (count: number, body?: Uint8Array): Uint8Array {
+    // Requests about one message each, one behind the other, are a request about all of them.
+    return Buffer.concat(Array.from({ length: count }, () => this.message({ body })))
+  }
+
+  /** Messages that the gateway puts into a call of /check-messages. Below 2: it does not call it. */
+  get batchSize (): number {
+    const { checkMessageDisabled, checkBatchMaxMessages } = this.settings
+    return this.options.batchSize ?? (checkMessageDisabled ? 0 : checkBatchMaxMessages)
   }
 
   /** Whose offline messages are asked for. */

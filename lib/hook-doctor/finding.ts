@@ -1,6 +1,7 @@
 /** The groups of checks, in the order in which they are made. */
 export const checkGroups = [
-  'reach', 'auth', 'check-message', 'get-group-members', 'get-offline-messages', 'signatures', 'bad-calls', 'load',
+  'reach', 'auth', 'check-message', 'check-messages', 'get-group-members', 'get-offline-messages', 'signatures',
+  'bad-calls', 'load',
 ] as const
 
 export type CheckGroup = typeof checkGroups[number]

@@ -3,6 +3,7 @@ import { HOOK_TIMEOUT_MS } from '../hooks/hooks-client.js'
 import { Tenant } from '../tenants/tenant.js'
 import { checkAuth } from './check-auth.js'
 import { checkBadCalls } from './check-bad-calls.js'
+import { checkBatches } from './check-batches.js'
 import { judgeIdle } from './check-idle.js'
 import { checkLoad, type LoadFigures } from './check-load.js'
 import { checkMembers } from './check-members.js'
@@ -70,6 +71,7 @@ async function examine (examination: Examination, tenant: Tenant): Promise<LoadF
   // What these find out the later ones need, whether or not it is asked for.
   const needed = (['signatures', 'bad-calls', 'load'] as const).some(check => examination.wants(check))
   if (needed || examination.wants('check-message')) await checkMessages(examination)
+  if (needed || examination.wants('check-messages')) await checkBatches(examination)
   if (needed || examination.wants('get-group-members')) await checkMembers(examination)
   if (needed || examination.wants('get-offline-messages')) await checkOffline(examination)
   if (examination.wants('signatures')) await checkSignatures(examination)

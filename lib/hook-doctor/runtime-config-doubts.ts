@@ -1,6 +1,7 @@
 import type { TenantSettings } from '../config/gateway-config.js'
 import type { TenantRuntimeConfig } from '../gen/mics/hook/v1/hook_pb.js'
 import { HOOK_TIMEOUT_MS, MAX_CALLS_AT_ONCE } from '../hooks/hooks-client.js'
+import { MAX_CHECK_BATCH_MESSAGES, MAX_CHECK_BATCH_WAIT_MS } from '../tenants/tenant.js'
 import type { Problem, Verdict } from './finding.js'
 
 type Doubt = Problem & { result: Extract<Verdict, 'warn' | 'fail'> }
@@ -45,6 +46,20 @@ export function runtimeConfigDoubts (config: TenantRuntimeConfig, settings: Tena
 
   if (config.checkMessageDisabled && config.checkMessageFailClosed) {
     warn('check_message_disabled and check_message_fail_closed are both set', '/check-message is not called then; leave one of them out')
+  }
+  const { checkBatchMaxMessages = 0, checkBatchMaxWaitMs = 0 } = config
+  if (checkBatchMaxMessages === 1) warn('check_batch_max_messages 1: messages are checked one by one', 'give 16 or more, or leave it out')
+  if (checkBatchMaxMessages > MAX_CHECK_BATCH_MESSAGES) {
+    warn(`check_batch_max_messages ${checkBatchMaxMessages}`, `${MAX_CHECK_BATCH_MESSAGES} is the most that is used`)
+  }
+  if (checkBatchMaxWaitMs > MAX_CHECK_BATCH_WAIT_MS) {
+    warn(`check_batch_max_wait_ms ${checkBatchMaxWaitMs}`, `${MAX_CHECK_BATCH_WAIT_MS} is the most that is used: the wait is part of the ${HOOK_TIMEOUT_MS} ms of a call`)
+  }
+  if (checkBatchMaxWaitMs > 0 && settings.checkBatchMaxMessages < 2) {
+    warn('check_batch_max_wait_ms is set without check_batch_max_messages', 'set both, or leave it out: messages are checked one by one')
+  }
+  if (checkBatchMaxMessages > 1 && config.checkMessageDisabled) {
+    warn('check_message_disabled and check_batch_max_messages are both set', 'no message is checked then; leave one of them out')
   }
   if (config.tenantSecret !== '' && config.tenantSecret.length < 16) {
     warn(`tenant_secret has ${config.tenantSecret.length} characters`, 'use at least 16 random ones')

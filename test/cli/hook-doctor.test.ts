@@ -59,7 +59,7 @@ t.test('a server that cannot be reached is told by the name of the error, and no
   await once(gone, 'close')
   const report = await examine(`http://127.0.0.1:${port}`)
   found(t, report, /^fail reach, the server: 127\.0\.0\.1:\d+ refuses the connection \(ECONNREFUSED\) => start the server/)
-  t.equal(report.counts.skip, 7)
+  t.equal(report.counts.skip, 8)
   t.equal(report.ok, false)
 })
 

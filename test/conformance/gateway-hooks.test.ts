@@ -1,6 +1,7 @@
 import t from 'tap'
 import { fromBinary } from '@bufbuild/protobuf'
 import { AuthRequestSchema, type HookMeta } from '../../lib/gen/mics/hook/v1/hook_pb.js'
+import { decodeVerdicts } from '../../lib/hooks/check-verdicts.js'
 import { encodeHookRequest } from '../../lib/hooks/hook-request.js'
 import { GroupMembers } from '../../lib/hooks/group-members.js'
 import { signBody, signRequest } from '../../lib/hooks/signing.js'
@@ -42,6 +43,16 @@ t.test('the gateway reads the members of a group in the vectors', async t => {
   }
 })
 
+t.test('the gateway reads the verdicts in the vectors', async t => {
+  const responses = cases.filter(({ hook, direction }) => hook === 'check-messages' && direction === 'response')
+  t.ok(responses.length > 2)
+  for (const { name, bytes, fields } of responses) {
+    const wanted = ((fields.verdicts ?? []) as { allow?: boolean, reason?: string }[])
+      .map(({ allow = false, reason = '' }) => ({ allow, reason }))
+    t.strictSame(decodeVerdicts(bytesOf(bytes), 256)?.map(({ allow, reason }) => ({ allow, reason })), wanted, name)
+  }
+})
+
 t.test('a running gateway understands the answers in the vectors, and its calls are signed', async t => {
   const gateway = await startPatientGateway(t)
   const { hooks } = gateway
@@ -58,6 +69,17 @@ t.test('a running gateway understands the answers in the vectors, and its calls 
     hooks.raw.set('check-message', response => { response.end(bytesOf(bytes)) })
     const ack = await alice.sendAndAck({ toUserId: 'bob' })
     t.match(ack, fields.allow === true ? { status: 0, reason: '' } : { status: 1, reason: fields.reason ?? 'message rejected' }, name)
+  }
+  hooks.config = { ...hooks.config, checkBatchMaxMessages: 2 }
+  const dave = await gateway.connect('dave')
+  for (const { name, bytes, fields } of answers('check-messages')) {
+    hooks.raw.set('check-messages', response => { response.end(bytesOf(bytes)) })
+    const verdicts = (fields.verdicts ?? []) as unknown[]
+    const { status } = await dave.sendAndAck({ toUserId: 'bob' })
+    // Another number of verdicts is a failure, and the message goes out unchecked.
+    t.equal(status, 0, name)
+    const kind = verdicts.length === 1 ? 'ok' : 'undecodable'
+    t.ok((await gateway.metric('mics_hook_calls_total', { tenant: 't1', operation: 'check-messages', result: kind }) ?? 0) > 0, name)
   }
   t.ok(hooks.calls.length > 6)
   for (const call of hooks.calls.filter(({ operation }) => operation === 'auth')) {

@@ -30,27 +30,36 @@ t.test('@mics/hook-server hands the requests of the vectors to its handlers', as
       calls.push(call)
       return {}
     })
-    const { meta, message, ...own } = fields as { meta: Fields, message?: Fields }
+    const { meta, message, messages, ...own } = fields as { meta: Fields, message?: Fields, messages?: Fields[] }
     t.ok(status === 200 || calls.length === 1, name)
     const { timestamp_ms: calledAt, ...ids } = meta
     t.match(calls, [{ ...camel(ids), timestampMs: Number(calledAt) }], name)
     t.match(calls[0], camel(own), name)
-    if (message !== undefined) {
-      const { msg_type: type = 0, msg_body: body = '', timestamp_ms: time, tenant_id: tenant, ...others } = message
+    const given = (calls[0].messages ?? [calls[0].message].filter(one => one !== undefined)) as Fields[]
+    const wanted = messages ?? [message].filter(one => one !== undefined)
+    t.equal(given.length, wanted.length, name)
+    for (const [i, { msg_type: type = 0, msg_body: body = '', timestamp_ms: time, tenant_id: _, ...others }] of wanted.entries()) {
       const kind = ['SINGLE_CHAT', 'GROUP_CHAT'][type as number]
-      t.match(calls[0].message, { ...camel(others), type: kind, timestampMs: Number(time) }, name)
-      t.equal(Buffer.from((calls[0].message as { body: Uint8Array }).body).toString('hex'), body, name)
+      t.match(given[i], { ...camel(others), type: kind, timestampMs: Number(time) }, name)
+      t.equal(Buffer.from(given[i].body as Uint8Array).toString('hex'), body, name)
     }
   }
 })
 
 t.test('@mics/hook-server answers with the bytes of the vectors', async t => {
   const written = cases.filter(({ hook, direction, fields }) => direction === 'response' &&
-    (hook === 'auth' || hook === 'check-message' || (hook === 'get-group-members' && !(fields.user_ids as string[])?.includes(''))))
+    (hook === 'auth' || hook.startsWith('check-message') || (hook === 'get-group-members' && !(fields.user_ids as string[])?.includes(''))))
   t.ok(written.length > 8)
   for (const { name, hook, bytes, fields } of written) {
-    const request = bytesOf(cases.find(one => one.hook === hook && one.direction === 'request')?.bytes ?? '')
-    const given = hook === 'get-group-members' ? fields.user_ids ?? [] : { ok: false, allow: false, ...camel(fields) }
+    const verdicts = (fields.verdicts ?? []) as Fields[]
+    const request = hook === 'check-messages'
+      ? requestAbout(verdicts.length)
+      : bytesOf(cases.find(one => one.hook === hook && one.direction === 'request')?.bytes ?? '')
+    const given = hook === 'get-group-members'
+      ? fields.user_ids ?? []
+      : hook === 'check-messages'
+        ? verdicts.map(verdict => ({ allow: false, ...verdict }))
+        : { ok: false, allow: false, ...camel(fields) }
     const { status, body } = await answer(hook, request, () => given)
     t.equal(status, 200, name)
     // It repeats the meta of the request, which nobody looks at: the first field, here of less than 128 bytes.
@@ -77,6 +86,13 @@ t.test('@mics/hook-server opens the events of the vectors, and no other', async 
   }
 })
 
+/** The vector of a call about so many messages. */
+function requestAbout (count: number): Buffer {
+  const found = cases.find(({ hook, direction, fields }) =>
+    hook === 'check-messages' && direction === 'request' && ((fields.messages ?? []) as Fields[]).length === count)
+  return bytesOf(found?.bytes ?? '')
+}
+
 function isMetaSigned (body: string, secrets: string[]): boolean {
   try {
     return metaSignMatches(readEnvelope(bytesOf(body)), secrets)
@@ -94,6 +110,7 @@ async function answer (
     onError: () => {},
     authenticate: call => handle({ ...call }) as AuthenticateAnswer,
     checkMessage: call => handle({ ...call }) as CheckMessageAnswer,
+    checkMessages: call => handle({ ...call }) as CheckMessageAnswer[],
     getGroupMembers: call => handle({ ...call }) as string[],
     getOfflineMessages: call => handle({ ...call }) as { messages: [] },
   })

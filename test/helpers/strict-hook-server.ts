@@ -8,13 +8,14 @@ import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape }
 import type { Test } from 'tap'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, GetOfflineMessagesRequestSchema,
-  GetOfflineMessagesResponseSchema, type TenantRuntimeConfigSchema,
+  CheckMessagesRequestSchema, CheckMessagesResponseSchema, GetGroupMembersRequestSchema, GetGroupMembersResponseSchema,
+  GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema, type CheckVerdictSchema,
+  type TenantRuntimeConfigSchema,
 } from '../../lib/gen/mics/hook/v1/hook_pb.js'
-import type { MessageRequestSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
+import type { MessageRequest, MessageRequestSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
 import type { Certificate } from './certificate.js'
 
-type Operation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+type Operation = 'auth' | 'check-message' | 'check-messages' | 'get-group-members' | 'get-offline-messages'
 
 /** What a server does wrong; without any it does everything as the protocol asks. */
 export interface Faults {
@@ -30,6 +31,8 @@ export interface Faults {
   intercept?: (operation: string, response: ServerResponse, body: Buffer, request: IncomingMessage) => boolean
   auth?: (token: string, deviceId: string) => MessageInitShape<typeof AuthResponseSchema>
   check?: () => MessageInitShape<typeof CheckMessageResponseSchema>
+  /** The verdicts on several messages. Default: what `check` allows, without reasons. */
+  checks?: (messages: MessageRequest[]) => MessageInitShape<typeof CheckVerdictSchema>[]
   offline?: (page: { maxMessages: number, cursor: string }) => MessageInitShape<typeof GetOfflineMessagesResponseSchema>
   config?: MessageInitShape<typeof TenantRuntimeConfigSchema>
   /** Kept for each user. */
@@ -62,6 +65,7 @@ export async function startStrictHooks (
     ? { ok: true, userId: 'doctor', deviceId, config: faults.config }
     : { ok: false, reason: 'unknown token' })
   const check = faults.check ?? (() => ({ allow: true }))
+  const checks = faults.checks ?? (messages => messages.map(() => ({ allow: check().allow })))
   const offline = faults.offline ?? (({ maxMessages, cursor }) => {
     const next = Number(cursor) + maxMessages
     const hasMore = next < messages.length
@@ -77,6 +81,10 @@ export async function startStrictHooks (
       case 'check-message':
         fromBinary(CheckMessageRequestSchema, body)
         return encode(CheckMessageResponseSchema, check())
+      case 'check-messages':
+        return encode(CheckMessagesResponseSchema, {
+          verdicts: checks(fromBinary(CheckMessagesRequestSchema, body).messages),
+        })
       case 'get-group-members': {
         const { groupId } = fromBinary(GetGroupMembersRequestSchema, body)
         return encode(GetGroupMembersResponseSchema, { userIds: groupId === 'team' ? ['doctor', 'bob'] : [] })

@@ -1,8 +1,8 @@
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { toMessageRequest, type KeptMessage } from './chat-message.js'
 import {
-  TenantRuntimeConfigSchema, type AuthResponseSchema, type CheckMessageResponseSchema,
-  type GetGroupMembersResponseSchema, type GetOfflineMessagesResponseSchema, type TenantRuntimeConfig,
+  TenantRuntimeConfigSchema, type AuthResponseSchema, type GetGroupMembersResponseSchema,
+  type GetOfflineMessagesResponseSchema, type TenantRuntimeConfig,
 } from './gen/mics/hook/v1/hook_pb.js'
 import { MessageRequestSchema, type MessageRequest } from './gen/mics/message/v1/message_pb.js'
 import { settingKinds, type SettingKind, type TenantSettings } from './tenant-settings.js'
@@ -13,10 +13,19 @@ export class InvalidAnswerError extends Error {
   readonly code = 'MICS_INVALID_ANSWER'
 }
 
+/** Characters of a reason that reach the sender. */
+const MAX_REASON_LENGTH = 512
+
 /** Characters of a cursor that the gateway takes. */
 const MAX_CURSOR_LENGTH = 8192
 
 type Fields = Record<string, unknown>
+
+/** Whether a message may go out, and why not. */
+export interface Verdict {
+  allow: boolean
+  reason: string
+}
 
 export function checkAuthenticate (answer: unknown): MessageInitShape<typeof AuthResponseSchema> {
   const { ok, userId, deviceId, config, reason } = objectOf('authenticate', answer, '{ ok, … }')
@@ -30,10 +39,32 @@ export function checkAuthenticate (answer: unknown): MessageInitShape<typeof Aut
   }
 }
 
-export function checkCheckMessage (answer: unknown): MessageInitShape<typeof CheckMessageResponseSchema> {
+export function checkCheckMessage (answer: unknown): Verdict {
   const { allow, reason } = objectOf('checkMessage', answer, '{ allow: true } or { allow: false, reason }')
   if (typeof allow !== 'boolean') throw invalid('checkMessage', 'allow', 'true or false', allow)
   return { allow, reason: optionalText('checkMessage', 'reason', reason) }
+}
+
+/** The verdicts on so many messages. */
+export function checkCheckMessages (answer: unknown, count: number): Verdict[] {
+  const hook = 'checkMessages'
+  if (!Array.isArray(answer)) {
+    throw new InvalidAnswerError(`${hook} must return a list, { allow: true } or { allow: false, reason } for each message, and returned ${describe(answer)}`)
+  }
+  if (answer.length !== count) {
+    throw new InvalidAnswerError(`${hook} was asked about ${count} ${count === 1 ? 'message' : 'messages'} and returned ${answer.length} ${answer.length === 1 ? 'verdict' : 'verdicts'}: return one for each message, in their order`)
+  }
+  return Array.from(answer, (verdict: unknown, i) => {
+    const { allow, reason } = objectOf(hook, verdict, '{ allow: true } or { allow: false, reason }', `[${i}]`)
+    if (typeof allow !== 'boolean') throw invalid(hook, `[${i}].allow`, 'true or false', allow)
+    return { allow, reason: optionalText(hook, `[${i}].reason`, reason) }
+  })
+}
+
+/** One reason that is too long must not make the answer about all of the messages too large. */
+export function withShortReason ({ allow, reason }: Verdict): Verdict {
+  // Not in the middle of a character beyond 16 bits: half of one has no UTF-8.
+  return { allow, reason: reason.slice(0, MAX_REASON_LENGTH).replace(/[\ud800-\udbff]$/, '') }
 }
 
 export function checkGroupMembers (answer: unknown): MessageInitShape<typeof GetGroupMembersResponseSchema> {

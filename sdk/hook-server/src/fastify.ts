@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { HookHandler } from './hook-handler.js'
+import { operationNames } from './operations.js'
 import type { HookHandlerOptions } from './options.js'
 
 /**
@@ -22,8 +23,8 @@ export const hookServer: FastifyPluginAsync<HookServerOptions> = async (app, opt
     const { status, headers, body } = await hooks.answerNode(request.raw, reply.raw, path)
     return await reply.code(status).headers(headers).send(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
   }
-  for (const path of ['/auth', '/check-message', '/get-group-members', '/get-offline-messages']) {
-    app.all(path, async (request, reply) => await answer(path, request, reply))
+  for (const operation of operationNames) {
+    app.all(`/${operation}`, async (request, reply) => await answer(`/${operation}`, request, reply))
   }
   if (options.metricsPath !== undefined) {
     app.get(options.metricsPath, async (_request, reply) =>

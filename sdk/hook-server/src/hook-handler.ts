@@ -176,6 +176,7 @@ export class HookHandler {
         return text(503, 'the gateway has given the call up')
       }
       finish(answer.isDenied ? 'denied' : 'ok')
+      this.counts.checkedMessages(operation, answer.verdicts)
       return { status: 200, headers: { 'content-type': 'application/protobuf' }, body: answer.body }
     } catch (error) {
       if (error instanceof Refusal) return this.refuse(error, request, failed)

@@ -1,13 +1,12 @@
-import type { Operation } from './operations.js'
+import { operationNames, type Operation } from './operations.js'
 import { refusalReasons, type RefusalReason } from './refusal.js'
 
 /**
- * How a call ended. `denied`: the handler said no. `abandoned`: the gateway gave it up before there was an answer.
- * `error`: the handler threw. `invalid_answer`: it returned what the gateway could not use.
+ * How a call ended. `denied`: the handler said no, to one message at least. `abandoned`: the gateway gave it up before
+ * there was an answer. `error`: the handler threw. `invalid_answer`: it returned what the gateway could not use.
  */
 export type Outcome = 'ok' | 'denied' | 'error' | 'invalid_answer' | 'abandoned'
 
-const operations: readonly Operation[] = ['auth', 'check-message', 'get-group-members', 'get-offline-messages']
 const outcomes: readonly Outcome[] = ['ok', 'denied', 'error', 'invalid_answer', 'abandoned']
 
 /** Upper bounds in seconds. The gateway waits 0.15, the way included. */
@@ -25,9 +24,12 @@ export class HookMetrics {
   inProgress = 0
   private readonly calls = new Map<string, number>()
   private readonly refused = new Map<RefusalReason, number>(refusalReasons.map(reason => [reason, 0]))
-  private readonly slow = new Map<Operation, number>(operations.map(operation => [operation, 0]))
+  private readonly checked = new Map<string, number>(['check-message', 'check-messages'].flatMap(operation =>
+    ['allowed', 'refused'].map((verdict): [string, number] => [labels({ operation, verdict }), 0])))
+
+  private readonly slow = new Map<Operation, number>(operationNames.map(operation => [operation, 0]))
   private readonly durations = new Map<Operation, Durations>(
-    operations.map(operation => [operation, { buckets: bounds.map(() => 0), count: 0, sum: 0 }]))
+    operationNames.map(operation => [operation, { buckets: bounds.map(() => 0), count: 0, sum: 0 }]))
 
   constructor (private readonly requestIds: () => { size: number, evicted: number } | undefined) {}
 
@@ -39,6 +41,13 @@ export class HookMetrics {
     durations.sum += seconds
     for (const [i, bound] of bounds.entries()) {
       if (seconds <= bound) durations.buckets[i]++
+    }
+  }
+
+  checkedMessages (operation: Operation, verdicts: readonly boolean[]): void {
+    for (const isAllowed of verdicts) {
+      const key = labels({ operation, verdict: isAllowed ? 'allowed' : 'refused' })
+      this.checked.set(key, (this.checked.get(key) ?? 0) + 1)
     }
   }
 
@@ -57,10 +66,12 @@ export class HookMetrics {
       lines.push(...samples.map(([of, value]) => `${name}${of} ${value}`))
     }
     metric('mics_hook_server_calls_total', 'counter', 'Calls by hook and how they ended.',
-      operations.flatMap(operation => outcomes.map((outcome): [string, number] => {
+      operationNames.flatMap(operation => outcomes.map((outcome): [string, number] => {
         const key = labels({ operation, outcome })
         return [key, this.calls.get(key) ?? 0]
       })))
+    metric('mics_hook_server_checked_messages_total', 'counter', 'Messages that were checked, by hook and verdict.',
+      [...this.checked])
     metric('mics_hook_server_refused_total', 'counter', 'Calls refused before a handler heard of them, by reason.',
       [...this.refused].map(([reason, count]) => [labels({ reason }), count]))
     metric('mics_hook_server_slow_calls_total', 'counter', 'Calls whose answer took longer than the gateway waits.',

@@ -7,7 +7,10 @@ export interface HookCall {
   readonly tenantId: string
   /** Differs from call to call. */
   readonly requestId: string
-  /** The same for all calls of one connection, and for its events: put it into your log. */
+  /**
+   * The same for all calls of one connection, and for its events: put it into your log. A call about messages of
+   * several connections has that of one of them.
+   */
   readonly traceId: string
   /** Unix milliseconds, the gateway's clock. */
   readonly timestampMs: number
@@ -50,6 +53,11 @@ export type CheckMessageAnswer =
     readonly reason?: string
   }
 
+export interface CheckMessagesCall extends HookCall {
+  /** What recipients would get, in the order in which verdicts are returned; of any senders. They cannot be changed. */
+  readonly messages: readonly ChatMessage[]
+}
+
 export interface GetGroupMembersCall extends HookCall {
   readonly groupId: string
 }
@@ -87,8 +95,16 @@ type Awaitable<T> = T | Promise<T>
 export interface Hooks {
   /** Who a token belongs to. Asked once a connection. */
   authenticate: (call: AuthenticateCall) => Awaitable<AuthenticateAnswer>
-  /** Whether a message may go out. Asked once a message. Missing: every message may. */
+  /**
+   * Whether a message may go out. Asked once a message; of a call of `/check-messages` about up to 32 of its messages
+   * at once, and one that throws fails the call. Missing: `checkMessages` says it, and without that every message may.
+   */
   checkMessage?: (call: CheckMessageCall) => Awaitable<CheckMessageAnswer>
+  /**
+   * Whether several messages may go out, 256 at most: one verdict for each, in their order. Asked where the tenant has
+   * `checkBatchMaxMessages`, and where there is no `checkMessage`. Missing: `checkMessage` is asked about each.
+   */
+  checkMessages?: (call: CheckMessagesCall) => Awaitable<readonly CheckMessageAnswer[]>
   /**
    * The ids of a group's users, the sender's may be among them. Asked for every group message. An empty list, as for
    * a group that is not there, fails the message. Missing: every group is empty.

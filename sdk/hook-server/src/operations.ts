@@ -1,24 +1,25 @@
 import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
-import {
-  checkAuthenticate, checkCheckMessage, checkGroupMembers, checkOfflineMessages, InvalidAnswerError,
-} from './answer-checks.js'
-import { toChatMessage } from './chat-message.js'
+import { checkAuthenticate, checkGroupMembers, checkOfflineMessages, InvalidAnswerError } from './answer-checks.js'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
-  GetGroupMembersRequestSchema, GetGroupMembersResponseSchema, GetOfflineMessagesRequestSchema,
-  GetOfflineMessagesResponseSchema, type HookMeta,
+  CheckMessagesRequestSchema, CheckMessagesResponseSchema, GetGroupMembersRequestSchema, GetGroupMembersResponseSchema,
+  GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema, type HookMeta,
 } from './gen/mics/hook/v1/hook_pb.js'
-import { MessageRequestSchema } from './gen/mics/message/v1/message_pb.js'
 import type { HookCall, Hooks } from './hooks.js'
+import { checkMany, checkOne } from './message-checks.js'
 import { Refusal } from './refusal.js'
 
 /** The hooks as their paths are called. */
-export type Operation = 'auth' | 'check-message' | 'get-group-members' | 'get-offline-messages'
+export const operationNames = ['auth', 'check-message', 'check-messages', 'get-group-members', 'get-offline-messages'] as const
+
+export type Operation = typeof operationNames[number]
 
 export interface EncodedAnswer {
   body: Uint8Array
-  /** A no of the handler: the token or the message is refused, or there are no offline messages to be had. */
+  /** A no of the handler: the token or a message is refused, or there are no offline messages to be had. */
   isDenied: boolean
+  /** Of each message that was checked, whether it may go out. */
+  verdicts: readonly boolean[]
 }
 
 /** Decodes a request, asks the handler, looks at its answer and encodes it. */
@@ -34,9 +35,10 @@ interface Definition<Request extends DescMessage, Response extends DescMessage> 
   maxBytes: number
   answer: (request: MessageShape<Request>, call: HookCall) => Promise<MessageInitShape<Response>>
   isDenied?: (answer: MessageInitShape<Response>) => boolean
+  verdicts?: (answer: MessageInitShape<Response>) => boolean[]
 }
 
-/** The four operations, answered by these hooks. */
+/** The operations, answered by these hooks. */
 export function operationsOf (hooks: Hooks): Readonly<Record<Operation, Ask>> {
   return {
     auth: operation({
@@ -51,12 +53,18 @@ export function operationsOf (hooks: Hooks): Readonly<Record<Operation, Ask>> {
       request: CheckMessageRequestSchema,
       response: CheckMessageResponseSchema,
       maxBytes: SMALL,
-      answer: async ({ message }, call) => {
-        if (hooks.checkMessage === undefined) return { allow: true }
-        const checked = toChatMessage(message ?? create(MessageRequestSchema))
-        return checkCheckMessage(await hooks.checkMessage({ ...call, message: checked }))
-      },
+      answer: async ({ message }, call) => await checkOne(hooks, message, call),
       isDenied: ({ allow }) => allow !== true,
+      verdicts: ({ allow }) => [allow === true],
+    }),
+    'check-messages': operation({
+      request: CheckMessagesRequestSchema,
+      response: CheckMessagesResponseSchema,
+      // Of 256 verdicts, whose reasons are cut, no more than half a megabyte: never reached.
+      maxBytes: LARGE,
+      answer: async ({ messages }, call) => ({ verdicts: await checkMany(hooks, messages, call) }),
+      isDenied: ({ verdicts = [] }) => verdicts.some(({ allow }) => allow !== true),
+      verdicts: ({ verdicts = [] }) => verdicts.map(({ allow }) => allow === true),
     }),
     'get-group-members': operation({
       request: GetGroupMembersRequestSchema,
@@ -87,7 +95,7 @@ function missing (handler: unknown): unknown {
 }
 
 function operation<Request extends DescMessage, Response extends DescMessage> (
-  { request, response, maxBytes, answer, isDenied }: Definition<Request, Response>
+  { request, response, maxBytes, answer, isDenied, verdicts }: Definition<Request, Response>
 ): Ask {
   return async (body, meta, call) => {
     const answered = await answer(decode(request, body), call)
@@ -98,7 +106,7 @@ function operation<Request extends DescMessage, Response extends DescMessage> (
     if (bytes.byteLength > maxBytes) {
       throw new InvalidAnswerError(`the answer has ${bytes.byteLength} bytes, and the gateway takes ${maxBytes} at most: return less${maxBytes === LARGE ? ', offline messages in more pages' : ''}`)
     }
-    return { body: bytes, isDenied: isDenied?.(answered) ?? false }
+    return { body: bytes, isDenied: isDenied?.(answered) ?? false, verdicts: verdicts?.(answered) ?? [] }
   }
 }
 

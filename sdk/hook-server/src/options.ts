@@ -27,7 +27,10 @@ export type HookHandlerOptions = Hooks & Signing & {
   tenantIds?: readonly string[]
   /** What stands before `/auth` and the others in the path. Default `/`. */
   basePath?: string
-  /** Bytes of a request. Default 2 MiB: the largest message of a gateway, 1 MiB, and what is around it. */
+  /**
+   * Bytes of a request. Default 4 MiB: several messages at once, of about 1 MiB together, with the largest one of a
+   * gateway, 1 MiB, and what is around them.
+   */
   maxBodyBytes?: number
   /**
    * Bytes of the bodies of all calls that are read or answered at once; beyond it calls are refused with 503, so that
@@ -84,7 +87,7 @@ export function checkOptions (options: HookHandlerOptions) {
   if (typeof options.authenticate !== 'function') {
     throw new TypeError('authenticate must be a function: it says who a token belongs to')
   }
-  for (const name of ['checkMessage', 'getGroupMembers', 'getOfflineMessages', 'onError', 'onRefused'] as const) {
+  for (const name of ['checkMessage', 'checkMessages', 'getGroupMembers', 'getOfflineMessages', 'onError', 'onRefused'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') throw new TypeError(`${name} must be a function`)
   }
   if (secrets === undefined && !allowUnsigned) {
@@ -103,7 +106,7 @@ export function checkOptions (options: HookHandlerOptions) {
     secrets: secrets as Secrets | undefined,
     tenantIds: tenantIds === undefined ? undefined : new Set(tenantIds),
     basePath: basePath.replace(/\/*$/, '/'),
-    maxBodyBytes: count(options, 'maxBodyBytes', 2 * MiB),
+    maxBodyBytes: count(options, 'maxBodyBytes', 4 * MiB),
     maxBytesInProgress: count(options, 'maxBytesInProgress', 256 * MiB),
     bodyTimeoutMs: count(options, 'bodyTimeoutMs', 10_000),
     timestampToleranceMs: count(options, 'timestampToleranceMs', 300_000),

@@ -35,6 +35,13 @@ export interface TenantSettings {
   checkMessageDisabled?: boolean
   /** Deliver what a user sends to the user's own other devices too. Default true. */
   syncSenderDevices?: boolean
+  /** Be asked about up to so many messages at once, 256 at most: `/check-messages`. Default 0: one by one. */
+  checkBatchMaxMessages?: number
+  /**
+   * Milliseconds that a message may wait, 50 at most, to be asked about together with others, while a call about others
+   * is under way. Default 0.
+   */
+  checkBatchMaxWaitMs?: number
 }
 
 export type SettingKind = 'url' | 'text' | 'count' | 'yes or no'
@@ -57,4 +64,6 @@ export const settingKinds: Readonly<Record<keyof TenantSettings, SettingKind>> =
   checkMessageFailClosed: 'yes or no',
   checkMessageDisabled: 'yes or no',
   syncSenderDevices: 'yes or no',
+  checkBatchMaxMessages: 'count',
+  checkBatchMaxWaitMs: 'count',
 }

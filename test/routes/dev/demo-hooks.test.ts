@@ -4,6 +4,7 @@ import t from 'tap'
 import { request } from 'undici'
 import {
   AuthRequestSchema, AuthResponseSchema, CheckMessageRequestSchema, CheckMessageResponseSchema,
+  CheckMessagesRequestSchema, CheckMessagesResponseSchema,
   GetGroupMembersRequestSchema, GetGroupMembersResponseSchema,
   GetOfflineMessagesRequestSchema, GetOfflineMessagesResponseSchema, HookMetaSchema, type HookMeta,
 } from '../../../lib/gen/mics/hook/v1/hook_pb.js'
@@ -110,6 +111,14 @@ t.test('every message is allowed but one with the word forbidden', async t => {
   const refused = await check('this is forbidden, says the demo')
   t.notOk(refused.allow)
   t.equal(refused.reason, 'forbidden word')
+})
+
+t.test('several messages are checked with one call', async t => {
+  const messages = ['hello', 'this is forbidden', 'bye'].map(text => ({ userId: 'alice', toUserId: 'bob', msgBody: Buffer.from(text) }))
+  const { body } = await call(tenant.authUrl, 'check-messages', CheckMessagesRequestSchema, { messages })
+  const { verdicts } = fromBinary(CheckMessagesResponseSchema, body)
+  t.match(verdicts, [{ allow: true, reason: '' }, { allow: false, reason: 'forbidden word' }, { allow: true, reason: '' }])
+  t.equal(verdicts.length, 3)
 })
 
 t.test('team is alice, bob and carol; lobby is everybody who signed in besides', async t => {

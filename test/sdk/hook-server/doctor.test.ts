@@ -17,7 +17,7 @@ async function serve (t: Test, form: Form, more: Partial<HookHandlerOptions> = {
     secrets: SECRET,
     basePath: '/im/hooks',
     authenticate: ({ token }) => token === GOOD_TOKEN
-      ? { ok: true, userId: 'doctor', config: { offlineUseHookPull: true } }
+      ? { ok: true, userId: 'doctor', config: { offlineUseHookPull: true, checkBatchMaxMessages: 256 } }
       : { ok: false, reason: 'unknown token' },
     checkMessage: () => ({ allow: true }),
     getGroupMembers: ({ groupId }) => groupId === 'team' ? ['alice', 'bob'] : [],
