@@ -1,5 +1,3 @@
-import { median } from '../quantile.js'
-
 /** Something whose cost is asked for. */
 export interface Subject {
   name: string
@@ -100,4 +98,8 @@ async function sampleOf ({ ops, prepare, run }: Subject, roundMs: number): Promi
     done += ops
   }
   return { wall: wallMs * 1e6 / done, cpu: cpuUs * 1e3 / done }
+}
+
+function median (values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]
 }
