@@ -14,6 +14,9 @@ export interface Ending {
 /** How long a worker may leave pings without an answer before it counts as one that hangs. */
 const UNANSWERED_PINGS = 6
 
+/** Milliseconds for what a worker said before its end to be read. */
+const LAST_WORDS_MS = 1000
+
 /** A worker as its primary sees it: one process, from its start to its end. */
 export class WorkerProcess {
   /** Resolves when it is gone, and all that it said is here. */
@@ -34,10 +37,7 @@ export class WorkerProcess {
       else if (message.kind === 'failed') this.#failure = { text: message.text, exitCode: message.exitCode }
       else hear(message)
     })
-    // Exit and the end of the channel come in any order; where there is no memory for a process there is neither.
-    const gone = Promise.all([once(worker, 'exit'), once(worker, 'disconnect')])
-      .then(([[exitCode, signal]]) => ({ exitCode, signal }))
-    this.ended = gone.catch((error: Error) => ({ exitCode: null, signal: error.message }))
+    this.ended = endOf(worker)
       .then(ending => {
         this.isGone = true
         this.isListening = false
@@ -65,6 +65,19 @@ export class WorkerProcess {
   kill (): void {
     this.#worker.process.kill('SIGKILL')
   }
+}
+
+async function endOf (worker: Worker): Promise<Ending> {
+  const ending = await new Promise<Ending>(resolve => {
+    worker.once('exit', (exitCode, signal) => resolve({ exitCode, signal }))
+    // Of one that could not even be started there is no exit; all other errors are of what is sent to one that ends.
+    worker.on('error', error => {
+      if (worker.process.pid === undefined) resolve({ exitCode: null, signal: error.message })
+    })
+  })
+  // Node.js does not always tell the end of the channel: not where a connection was on its way to the worker.
+  if (worker.isConnected()) await once(worker, 'disconnect', { signal: AbortSignal.timeout(LAST_WORDS_MS) }).catch(() => {})
+  return ending
 }
 
 /** In a few words, for the log. */

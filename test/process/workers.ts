@@ -5,6 +5,12 @@ import { withRedis } from '../helpers/redis-server.js'
 import { until } from '../helpers/until.js'
 import { connectPatiently, MicsProcess } from './mics-process.js'
 
+export type RunningWorkers = Workers & {
+  url: string
+  /** Of the workers, the first one's first. */
+  pids: number[]
+}
+
 /** `mics start --workers`, with Redis and a tenant's hooks. */
 export class Workers {
   private users = 0
@@ -29,7 +35,7 @@ export class Workers {
   }
 
   /** Resolves when all take clients. */
-  static async start (t: Test, workers: number, env: NodeJS.ProcessEnv = {}): Promise<Workers & { url: string, pids: number[] }> {
+  static async start (t: Test, workers: number, env: NodeJS.ProcessEnv = {}): Promise<RunningWorkers> {
     const running = await Workers.launch(t, String(workers), env)
     await running.mics.prints(/"all workers take clients"/)
     const { url, pids } = running.mics.log.find(({ msg }) => msg === 'all workers take clients') as { url: string, pids: number[] }
@@ -41,7 +47,9 @@ export class Workers {
   }
 
   /** Clients of users u0, u1 and so on, new ones each time, until there is one on each of these nodes. By node. */
-  async connectToEach (url: string, nodes: readonly string[]): Promise<Map<string, { user: string, client: TestClient }>> {
+  async connectToEach (
+    url: string, nodes: readonly string[]
+  ): Promise<Map<string, { user: string, client: TestClient }>> {
     const found = new Map<string, { user: string, client: TestClient }>()
     await until(`there is a client on each of ${nodes.join(', ')}`, async () => {
       const user = `u${this.users++}`
