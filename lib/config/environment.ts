@@ -37,7 +37,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('PORT', 'port', 0, 65535, 8080, 'Port for clients; 0: any free one'),
   integer('NODE_PORT', 'nodePort', 0, 65535, 8081, 'Port for peers (node to node RPC), where CLUSTER_GRPC_TOKEN is set; 0: any free one'),
   text('PUBLIC_ENDPOINT', 'publicEndpoint', 'base-url', "URL under which peers reach this node's NODE_PORT", { defaultText: 'HOST, or the first outward address, and NODE_PORT' }),
-  text('WORKERS', 'workers', 'workers', 'Processes of `mics start`, each a node of the cluster: NODE_ID and NODE_PORT are the first of as many; auto: one for each core', { default: '1' }),
+  text('WORKERS', 'workers', 'workers', 'Processes of `mics start` that share PORT, each a node of the cluster; auto: one for each core', { default: '1' }),
   choice('LOG_LEVEL', 'logLevel', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least severe log line that is written'),
 
   tenantMap('TENANT_AUTH_MAP', 'url', "Tenants and the base URL of each one's /auth hook"),

@@ -1,5 +1,6 @@
-import { textOf, type Metric } from '../metrics/exposition.js'
+import { textOf } from '../metrics/exposition.js'
 import { mergeExpositions } from './merge-expositions.js'
+import { metricsOfWorkers } from './metrics-of-workers.js'
 import type { FromWorker, PrimaryMetrics, ToWorker } from './worker-messages.js'
 
 /** Milliseconds for the other workers to answer: a scrape has 10 seconds by Prometheus' default. */
@@ -92,40 +93,7 @@ export class WorkersMetrics {
     this.#open.delete(question)
     const texts = new Map(gathering.texts).set(worker, own)
     const all = Array.from({ length: workers }, (_, index) => texts.get(index + 1))
-    return metricsOfAll(all, gathering.primary) + await mergeExpositions(all.filter(text => text !== undefined))
+    const ofWorkers = metricsOfWorkers(all.map(text => text !== undefined), gathering.primary)
+    return ofWorkers.map(metric => textOf(metric)).join('') + await mergeExpositions(all.filter(text => text !== undefined))
   }
-}
-
-/** What no worker can tell of itself. */
-function metricsOfAll (texts: readonly (string | undefined)[], primary: PrimaryMetrics | undefined): string {
-  const metrics: Metric[] = [{
-    name: 'mics_worker_up',
-    help: 'Whether the worker has told its metrics in time',
-    type: 'gauge',
-    labelNames: ['worker'],
-    read: emit => texts.forEach((text, index) => emit({ worker: index + 1 }, text === undefined ? 0 : 1)),
-  }]
-  if (primary !== undefined) {
-    const { restarts, cpuSeconds, residentBytes } = primary
-    metrics.push({
-      name: 'mics_worker_restarts_total',
-      help: 'How often the worker had ended and was started again',
-      type: 'counter',
-      labelNames: ['worker'],
-      read: emit => restarts.forEach((count, index) => emit({ worker: index + 1 }, count)),
-    }, {
-      name: 'mics_primary_cpu_seconds_total',
-      help: 'Processor time of the process that accepts connections for the workers',
-      type: 'counter',
-      labelNames: [],
-      read: emit => emit({}, cpuSeconds),
-    }, {
-      name: 'mics_primary_resident_memory_bytes',
-      help: 'Memory of the process that accepts connections for the workers',
-      type: 'gauge',
-      labelNames: [],
-      read: emit => emit({}, residentBytes),
-    })
-  }
-  return metrics.map(metric => textOf(metric)).join('')
 }
