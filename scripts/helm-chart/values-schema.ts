@@ -106,7 +106,7 @@ const ownInKubernetes: Record<string, Schema> = {
   PORT: port(),
   NODE_PORT: port(),
   // Their ports and memory would be others than the chart's: more pods do the same.
-  WORKERS: { enum: [1, '1'] },
+  WORKERS: choice('1'),
 }
 
 function variables (wanted: (variable: EnvironmentVariable) => boolean): Record<string, Schema> {
