@@ -34,7 +34,7 @@ import wsRoute from './routes/ws.js'
 /** The gateway: its plugins in the order of their dependencies, then its routes. */
 export default fp<AppOptions>(async (app, options) => {
   await app.register(config, options)
-  await app.register(metrics)
+  await app.register(metrics, options)
   await app.register(tracing)
   await app.register(messageTrace)
   await app.register(lifecycle)

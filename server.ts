@@ -1,14 +1,12 @@
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
-import type { DemoNode } from './lib/config/app-options.js'
+import type { DemoNode, Worker } from './lib/config/app-options.js'
 import type { GatewayConfig } from './lib/config/gateway-config.js'
+import { exit, exitAfter } from './lib/lifecycle/process-end.js'
 import { loggerOptions, type LogFormat } from './lib/log/logger-options.js'
 import type { EventTransport } from './lib/mq/event-transport.js'
 import { demoTenant, demoTenantId } from './routes/dev/demo-hooks.js'
 import { startDemoHooks } from './routes/dev/hook-mock.js'
 import app from './app.js'
-
-/** Milliseconds for the log to be written when the process ends. */
-const LOG_FLUSH_MS = 500
 
 /** Milliseconds for HTTP requests to end when the process ends. */
 const STRAGGLER_MS = 1000
@@ -23,6 +21,10 @@ export interface ServerOptions {
   eventTransport?: EventTransport
   /** Drain on SIGTERM and SIGINT, and exit. Default: true. */
   handleSignals?: boolean
+  /** One of several processes that share the port. Default: it is the only one. */
+  worker?: Worker
+  /** Awaited between being ready and listening; where it rejects, the start does. */
+  beforeListen?: () => Promise<void>
 }
 
 export interface Server {
@@ -45,7 +47,7 @@ export async function startServer (options: ServerOptions): Promise<Server> {
     ? { ...options.config, tenants: [...options.config.tenants, demoTenant(hooksUrl)] }
     : options.config
   const gateway = fastify({
-    logger: loggerOptions(config.logLevel, config.nodeId, logFormat(options)),
+    logger: loggerOptions(config.logLevel, config.nodeId, logFormat(options), options.worker?.id),
     // A line a request says nothing that the metrics do not, and a connection has lines of its own.
     logController: new LogController({ disableRequestLogging: true }),
     // Time for the headers of an upgrade to arrive.
@@ -61,7 +63,10 @@ export async function startServer (options: ServerOptions): Promise<Server> {
       embedded: options.embedded,
       demoNodes: options.demo?.nodes,
       eventTransport: options.eventTransport,
+      worker: options.worker,
     })
+    await gateway.ready()
+    await options.beforeListen?.()
     await gateway.listen({ host: config.host, port: config.port })
   } catch (error) {
     await gateway.close()
@@ -104,21 +109,10 @@ function stopOnSignals (log: FastifyBaseLogger, close: () => Promise<void>): voi
     }
     stopping = true
     log.info({ signal }, 'signal received: draining; a second signal ends at once')
-    close().then(() => exit(log, 0), err => {
-      log.error({ err }, 'stopping failed')
-      exit(log, 1)
-    })
+    exitAfter(close, log)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-}
-
-/** Exits when the log is written: left to the exit itself, the last lines come out in the wrong order or not at all. */
-function exit (log: FastifyBaseLogger, code: number): void {
-  const { flush } = log as { flush?: (done: () => void) => void }
-  if (flush === undefined) process.exit(code)
-  setTimeout(() => process.exit(code), LOG_FLUSH_MS)
-  flush.call(log, () => process.exit(code))
 }
 
 function announce (log: FastifyBaseLogger, config: GatewayConfig, embedded: boolean): void {

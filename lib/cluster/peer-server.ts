@@ -104,7 +104,8 @@ export class PeerServer {
   /** The port it listens on. Rejects when that cannot be had, or without a token. */
   async listen (host: string, port: number): Promise<number> {
     if (this.deps.tokens.length === 0) throw new Error('no token to know peers by: set CLUSTER_GRPC_TOKEN, the same on all nodes')
-    this.http.listen(port, host)
+    // Its own: a worker of several would share the port with them otherwise.
+    this.http.listen({ port, host, exclusive: true })
     await once(this.http, 'listening')
     return (this.http.address() as AddressInfo).port
   }

@@ -1,5 +1,6 @@
 import type { MemoryStore } from '../cluster/memory-store.js'
 import type { EventTransport } from '../mq/event-transport.js'
+import type { WorkersMetrics } from '../workers/workers-metrics.js'
 import type { GatewayConfig } from './gateway-config.js'
 
 /** What app.ts and every plugin are registered with. */
@@ -15,10 +16,20 @@ export interface AppOptions {
   eventTransport?: EventTransport
   /** Milliseconds between two looks at the tenants file. Default: 1000. */
   tenantsFileIntervalMs?: number
+  /** `mics start --workers`: which of the processes this is. Default: it is the only one. */
+  worker?: Worker
 }
 
 /** A node of `mics dev --nodes`, as its clients reach it. */
 export interface DemoNode {
   nodeId: string
   port: number
+}
+
+/** One of several processes of `mics start --workers`. */
+export interface Worker {
+  /** Counted from 1. */
+  id: number
+  /** The metrics of all of them. */
+  metrics: WorkersMetrics
 }

@@ -15,13 +15,16 @@ type FieldOf<T> = {
 
 /** What a text variable must look like; text-formats.ts knows how. */
 export type TextFormat =
-  | 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'topic' | 'credential' | 'tokens'
+  | 'node-id' | 'host' | 'base-url' | 'path' | 'redis' | 'kafka' | 'topic' | 'credential' | 'tokens' | 'workers'
 
 /** What a variable of the form `{"tenant": value}` holds. */
 export type TenantMapValues = 'url' | 'secret' | 'integer'
 
 /** One to present, and others that are accepted while they are changed. */
 export const mostTokens = 4
+
+/** Processes that share one port. */
+export const mostWorkers = 128
 
 /** Bytes. MAX_MESSAGE_BYTES=0 means this. */
 export const largestMessageBytes = 64 * 1024 * 1024
@@ -34,6 +37,7 @@ export const environmentVariables: readonly EnvironmentVariable[] = [
   integer('PORT', 'port', 0, 65535, 8080, 'Port for clients; 0: any free one'),
   integer('NODE_PORT', 'nodePort', 0, 65535, 8081, 'Port for peers (node to node RPC), where CLUSTER_GRPC_TOKEN is set; 0: any free one'),
   text('PUBLIC_ENDPOINT', 'publicEndpoint', 'base-url', "URL under which peers reach this node's NODE_PORT", { defaultText: 'HOST, or the first outward address, and NODE_PORT' }),
+  text('WORKERS', 'workers', 'workers', 'Processes of `mics start` that share PORT, each a node of the cluster; auto: one for each core', { default: '1' }),
   choice('LOG_LEVEL', 'logLevel', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least severe log line that is written'),
 
   tenantMap('TENANT_AUTH_MAP', 'url', "Tenants and the base URL of each one's /auth hook"),
@@ -148,6 +152,7 @@ const textTakes: Record<TextFormat, string> = {
   topic: 'a topic name with {tenant_id} in it once, of letters, digits, dots, dashes and underscores, at most 100 besides',
   credential: '1 to 1024 characters, no control characters',
   tokens: `1 to 1024 printable ASCII characters without spaces and commas; up to ${mostTokens} such, separated by commas`,
+  workers: `a whole number from 1 to ${mostWorkers}, or auto`,
 }
 
 const tenantMapExamples: Record<TenantMapValues, string> = {

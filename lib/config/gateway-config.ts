@@ -11,6 +11,8 @@ export interface GatewayConfig {
   port: number
   /** Where to listen for peers (node RPC). */
   nodePort: number
+  /** How many processes share `port`, in digits, or `auto`; worker-count.ts has the number. */
+  workers: string
   logLevel: string
 
   /** Empty: this node is alone. */

@@ -7,13 +7,19 @@ import { kafkaProblems } from './kafka-problems.js'
 import { parseTenantMap, plainTenantId, type TenantMap } from './tenant-map.js'
 import { normalizeText, splitTokens } from './text-formats.js'
 import { readTracing } from './tracing-config.js'
+import { workerProblems } from './worker-problems.js'
 
 export interface LoadConfigOptions {
   /** `mics dev`: no tenants are needed, the demo tenant is added later. Default: false. */
   embedded?: boolean
   /** What NODE_ID defaults to. Default: the host name. */
   hostname?: string
+  /** What WORKERS=auto stands for. Default: the cores that this process may use. */
+  cores?: number
 }
+
+/** Those that workers have problems of their own with, once each is right by itself. */
+const workerSettings = ['WORKERS', 'NODE_ID', 'PORT', 'NODE_PORT', 'PUBLIC_ENDPOINT', 'REDIS__CONNECTION', 'REDIS_URL']
 
 /**
  * The gateway's configuration from environment variables: the only reader of them. An empty variable counts as not set.
@@ -21,7 +27,7 @@ export interface LoadConfigOptions {
  * @throws {ConfigError} with every problem at once.
  */
 export function loadConfig (
-  env: NodeJS.ProcessEnv, { embedded = false, hostname = osHostname() }: LoadConfigOptions = {}
+  env: NodeJS.ProcessEnv, { embedded = false, hostname = osHostname(), cores }: LoadConfigOptions = {}
 ): GatewayConfig {
   const parsed = parse(env)
   const { values, malformed } = parsed
@@ -31,6 +37,10 @@ export function loadConfig (
   problems.push(...tenantProblems(parsed, bad, embedded))
   const { tracing, problems: tracingProblems } = readTracing(env)
   problems.push(...tracingProblems)
+  // `mics dev` has no workers.
+  if (!embedded && !workerSettings.some(name => bad.has(name))) {
+    problems.push(...workerProblems(configOf(values, hostname), cores))
+  }
   if (problems.length > 0) {
     const tenantsFile = bad.has('TENANTS_FILE') ? '' : String(values.TENANTS_FILE ?? '')
     throw new ConfigError(inTableOrder(problems), { tenantsFile })

@@ -1,7 +1,7 @@
 import { checkRedisUrl } from '../redis/redis-url.js'
 import { checkHookUrl } from '../tenants/hook-url.js'
 import { addressText, isHost, parseAddress } from './address.js'
-import { mostTokens, type TextFormat } from './environment.js'
+import { mostTokens, mostWorkers, type TextFormat } from './environment.js'
 
 /** What is wrong with a value, or undefined. Never repeats the value: it may be a secret. */
 type Check = (value: string) => string | undefined
@@ -16,6 +16,7 @@ export const textFormats: Record<TextFormat, Check> = {
   topic: checkTopicTemplate,
   credential: value => /^\P{Cc}{1,1024}$/u.test(value) ? undefined : 'contains a control character such as a line break, or is too long',
   tokens: checkTokens,
+  workers: checkWorkers,
 }
 
 /** One spelling for what may be written in several: addresses become Redis URLs, brokers get their port. */
@@ -61,6 +62,11 @@ function checkTokens (value: string): string | undefined {
   }
   if (new Set(tokens).size < tokens.length) return 'has the same token twice'
   return tokens.length <= mostTokens ? undefined : `has ${tokens.length} tokens`
+}
+
+function checkWorkers (value: string): string | undefined {
+  if (value === 'auto') return undefined
+  return /^\d{1,9}$/.test(value) && Number(value) >= 1 && Number(value) <= mostWorkers ? undefined : 'is no number of processes'
 }
 
 function withPort (address: string, byDefault: number): string {

@@ -4,13 +4,15 @@ import type { FastifyServerOptions } from 'fastify'
 export type LogFormat = 'json' | 'readable' | 'named'
 
 /**
- * pino's options: JSON lines on stdout with the node's id, or readable lines on stderr for a person at a terminal.
- * Requests are logged without their query, which may hold a token.
+ * pino's options: JSON lines on stdout with the node's id and, of several workers, the number of this one; or readable
+ * lines on stderr for a person at a terminal. Requests are logged without their query, which may hold a token.
  */
-export function loggerOptions (level: string, nodeId: string, format: LogFormat): FastifyServerOptions['logger'] {
+export function loggerOptions (
+  level: string, nodeId: string, format: LogFormat, worker?: number
+): FastifyServerOptions['logger'] {
   return {
     level,
-    base: { nodeId },
+    base: worker === undefined ? { nodeId } : { nodeId, worker },
     // Node hangs the bytes of a request that is no HTTP on the error, and with them its query.
     redact: { paths: ['err.rawPacket'], remove: true },
     serializers: {

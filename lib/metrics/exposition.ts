@@ -23,12 +23,13 @@ const CHUNK_CHARACTERS = 64 * 1024
 /**
  * Metrics in Prometheus' text format. Between portions of it everything else has its turn: with hundreds of tenants the
  * whole is a megabyte, and what is connected must not wait for that.
+ * @param common labels that every sample has
  */
-export async function exposition (metrics: Iterable<Metric>): Promise<string> {
+export async function exposition (metrics: Iterable<Metric>, common: Labels = {}): Promise<string> {
   let text = ''
   let chunkEnd = CHUNK_CHARACTERS
   for (const metric of metrics) {
-    text += textOf(metric)
+    text += textOf(metric, common)
     if (text.length < chunkEnd) continue
     chunkEnd = text.length + CHUNK_CHARACTERS
     await new Promise<void>(resolve => setImmediate(resolve))
@@ -37,16 +38,22 @@ export async function exposition (metrics: Iterable<Metric>): Promise<string> {
 }
 
 /** One metric with all of its samples. */
-export function textOf ({ name, help, type, read }: Metric): string {
+export function textOf ({ name, help, type, read }: Metric, common: Labels = {}): string {
   let text = `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`
-  read((labels, value, suffix = '') => { text += `${name}${suffix}${labelText(labels)} ${valueText(value)}\n` })
+  const first = pairs(common)
+  read((labels, value, suffix = '') => { text += `${name}${suffix}${labelText(first, labels)} ${valueText(value)}\n` })
   return text
 }
 
-function labelText (labels: Labels): string {
-  let text = ''
-  for (const name in labels) text += `${text === '' ? '{' : ','}${name}="${escaped(labels[name])}"`
-  return text === '' ? '' : `${text}}`
+function labelText (first: string, labels: Labels): string {
+  const text = pairs(labels, first)
+  return text === '' ? '' : `{${text}}`
+}
+
+/** `name="value"`, behind those that there are already. */
+function pairs (labels: Labels, text = ''): string {
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escaped(labels[name])}"`
+  return text
 }
 
 function escaped (value: string | number): string {

@@ -1,5 +1,5 @@
 import { EventLoopLag } from './event-loop-lag.js'
-import { exposition, type Emit, type Metric } from './exposition.js'
+import { exposition, type Emit, type Labels, type Metric } from './exposition.js'
 import { Histogram } from './histogram.js'
 import { Counts, TenantMetrics } from './tenant-metrics.js'
 
@@ -32,7 +32,8 @@ export class GatewayMetrics {
   private readonly eventLoopLag = new EventLoopLag()
   private rendering?: Promise<string>
 
-  constructor (private readonly maxTenants: number) {
+  /** @param common labels that every sample has */
+  constructor (private readonly maxTenants: number, private readonly common: Labels = {}) {
     this.perTenant('gauge', 'connections', 'Connected clients', [], (m, emit) => emit({}, m.connections))
     this.perTenant('gauge', 'tenant_connections_limit', 'Connections that the tenant may have on all nodes together', [],
       (m, emit) => { if (m.connectionsLimit > 0) emit({}, m.connectionsLimit) })
@@ -154,7 +155,7 @@ export class GatewayMetrics {
 
   /** All of it in Prometheus' text format. Who asks meanwhile gets the same. */
   text (): Promise<string> {
-    this.rendering ??= exposition(this.metrics).finally(() => { this.rendering = undefined })
+    this.rendering ??= exposition(this.metrics, this.common).finally(() => { this.rendering = undefined })
     return this.rendering
   }
 

@@ -105,6 +105,8 @@ const ownInKubernetes: Record<string, Schema> = {
   PUBLIC_ENDPOINT: { type: 'string', pattern: '^https?://.*\\$\\(POD_(IP|NAME)\\)' },
   PORT: port(),
   NODE_PORT: port(),
+  // Their ports and memory would be others than the chart's: more pods do the same.
+  WORKERS: choice('1'),
 }
 
 function variables (wanted: (variable: EnvironmentVariable) => boolean): Record<string, Schema> {

@@ -33,6 +33,7 @@ t.test('every field of the configuration has its default', async t => {
     host: '0.0.0.0',
     port: 8080,
     nodePort: 8081,
+    workers: '1',
     logLevel: 'info',
     redisUrl: '',
     kafkaBrokers: '',

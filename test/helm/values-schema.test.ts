@@ -13,7 +13,7 @@ function good (variable: EnvironmentVariable): unknown {
     case 'boolean': return !variable.default
     case 'choice': return variable.choices[0]
     case 'tenant-map': return { acme: variable.values === 'integer' ? 1 : 'x' }
-    case 'text': return { NODE_ID: 'eu-$(POD_NAME)', PUBLIC_ENDPOINT: 'http://[$(POD_IP)]:8081' }[variable.name] ?? 'text'
+    case 'text': return { NODE_ID: 'eu-$(POD_NAME)', PUBLIC_ENDPOINT: 'http://[$(POD_IP)]:8081', WORKERS: '1' }[variable.name] ?? 'text'
   }
 }
 
@@ -85,6 +85,7 @@ t.test('values of a wrong kind are refused by their place', async t => {
     ['/config/NODE_ID', { config: { NODE_ID: 'the-same-for-all' } }],
     ['/config/PUBLIC_ENDPOINT', { config: { PUBLIC_ENDPOINT: 'http://the-same-for-all:8081' } }],
     ['/config/PORT', { config: { PORT: 0 } }],
+    ['/config/WORKERS', { config: { WORKERS: 'auto' } }],
     ['/serviceMonitor/interval', { serviceMonitor: { interval: 'often' } }],
     ['/podDisruptionBudget/maxUnavailable', { podDisruptionBudget: { maxUnavailable: 'one' } }],
   ]

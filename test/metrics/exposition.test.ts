@@ -16,6 +16,13 @@ t.test('a metric is its help, its type and its samples', t => {
   t.end()
 })
 
+t.test('labels that all samples have come before their own', t => {
+  const read: Metric['read'] = emit => { emit({}, 1); emit({ a: 'x' }, 2) }
+  t.same(textOf(metric({ read }), { worker: '2' }).split('\n').slice(2, 4),
+    ['mics_things{worker="2"} 1', 'mics_things{worker="2",a="x"} 2'])
+  t.end()
+})
+
 t.test('nothing breaks out of its place', t => {
   const lines = textOf(metric({ help: 'a\nb\\c', read: emit => emit({ a: 'q"b\\s\nn' }, 1) })).split('\n')
   t.equal(lines[0], '# HELP mics_things a\\nb\\\\c')
@@ -52,7 +59,7 @@ t.test('a long text leaves others their turn', async t => {
   let turning = setImmediate(count)
   const whole = await exposition(metrics)
   clearImmediate(turning)
-  t.equal(whole, metrics.map(textOf).join(''))
+  t.equal(whole, metrics.map(one => textOf(one)).join(''))
   t.ok(turns >= 9, `${turns} turns`)
 })
 

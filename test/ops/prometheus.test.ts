@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { dashboard } from '../../scripts/dashboard/dashboard.js'
+import { metricsOfWorkers } from '../../lib/workers/metrics-of-workers.js'
 import { alertGroups, alertsFile, metricsIn } from '../helpers/alert-rules.js'
 import { startGateway, type TestGateway } from '../helpers/gateway.js'
 import { readDocument } from '../helpers/markdown.js'
@@ -40,6 +41,7 @@ t.test('every metric that the dashboard, the alerts or the documents name is the
   const { body } = await gateway.server.app.inject('/metrics')
   const there = new Set([...body.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name))
   there.add('up') // Prometheus' own
+  for (const { name } of metricsOfWorkers([true], { cpuSeconds: 0, residentBytes: 0, restarts: [0] })) there.add(name)
   const texts = [
     ...queries.map(({ expr }) => expr),
     ...dashboard().templating.list.map(({ definition = '' }) => definition),

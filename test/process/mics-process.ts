@@ -12,6 +12,8 @@ export class MicsProcess {
   readonly ended: Promise<number | string>
 
   private constructor (readonly child: ChildProcess) {
+    // Each look of prints() waits for both.
+    for (const stream of [child.stdout, child.stderr]) stream?.setMaxListeners(0)
     child.stdout?.on('data', chunk => { this.stdout += chunk })
     child.stderr?.on('data', chunk => { this.stderr += chunk })
     this.ended = once(child, 'close').then(([code, signal]) => code ?? signal)
