@@ -126,7 +126,9 @@ export class Generator {
 
   async #drain (ms: number): Promise<void> {
     const deadline = performance.now() + ms
-    while (!this.#traffic.isSettled && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    while (!this.#traffic.isSettled && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    }
   }
 
   async #unlessFailed<T> (promise: Promise<T>): Promise<T> {

@@ -35,13 +35,14 @@ export class GroupMode implements Mode {
       // Streams are known when it is known who is there.
       const audience = new Audience()
       const connected = members.filter(({ connection }) => connection?.isConnected)
-      const senders = connected.slice(0, groupSenders)
+      const senders = new Set(connected.slice(0, groupSenders))
       for (const member of connected) {
-        const place = senders.includes(member) ? traffic.openStream(audience, { recipients: connected.length - 1 }) : undefined
-        if (place !== undefined) {
-          member.sender = new LoadSender(traffic, member.connection as LoadConnection, place, { groupId: groups[which].groupId })
+        if (senders.has(member)) {
+          const place = traffic.openStream(audience, { recipients: connected.length - 1 })
+          const { groupId } = groups[which]
+          member.sender = new LoadSender(traffic, member.connection as LoadConnection, place, { groupId })
         }
-        member.receiver = new LoadReceiver(traffic, audience, senders.length, place?.stream.index)
+        member.receiver = new LoadReceiver(traffic, audience, senders.size, member.sender?.place.stream.index)
       }
     }
   }
@@ -64,8 +65,8 @@ export class GroupMode implements Mode {
         if (member.receiver === undefined) traffic.tally.deliveries.foreign++
         else member.receiver.onDelivery(connection, bytes, at, length)
       },
-      onEnd: () => {
-        if (member.receiver === undefined) return
+      onEnd: (_, isOurs) => {
+        if (isOurs || member.receiver === undefined) return
         for (const other of members) if (other !== member) other.sender?.place.stream.recipientLeft()
       },
     })

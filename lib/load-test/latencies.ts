@@ -31,7 +31,8 @@ export interface LatencySummary {
 const HIGHEST_US = 3_600_000_000
 
 export function emptyLatencies (): Latencies {
-  return Object.fromEntries(latencyNames.map(name => [name, createHistogram({ lowest: 1, highest: HIGHEST_US, figures: 3 })])) as Latencies
+  const histogram = (): RecordableHistogram => createHistogram({ lowest: 1, highest: HIGHEST_US, figures: 3 })
+  return Object.fromEntries(latencyNames.map(name => [name, histogram()])) as Latencies
 }
 
 /** `us`: microseconds. */

@@ -46,11 +46,11 @@ const MAX_HEAD_BYTES = 16 * 1024
 /** Of a sender: more is in the way of nothing but its own messages. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
-/** All sockets of a thread read into it, one after another: what comes is looked at before the next one reads. */
+/** All sockets of a thread read into it in turn: what comes is looked at before the next one reads. */
 const received = Buffer.allocUnsafeSlow(256 * 1024)
 
 /** The same for all: nobody but the gateway gains from a secret here. */
-const KEY = 'bWljcyBsb2FkIHRlc3RlciE='
+const KEY = 'bWljcyBsb2FkIHRlc3Rlcg=='
 
 /** Connections with frames that are not written yet. */
 let unflushed: LoadConnection[] = []
@@ -63,7 +63,7 @@ export function flushConnections (): void {
   for (const connection of connections) connection.flush()
 }
 
-/** A WebSocket client that costs next to nothing: it copies what it sends once, and what it receives not at all. */
+/** A WebSocket client that costs little: it copies what it sends once, and what it receives not at all. */
 export class LoadConnection implements WebSocketListener, ServerFrameListener {
   isConnected = false
   /** What connect_ack says; until then, who it is meant to be. */

@@ -23,7 +23,7 @@ export interface LoadOptions {
   connections?: number
   /** Connections to open a second, in all. Default 200. */
   connectRate?: number
-  /** Messages a second, in all: sent at their times, whatever the answers do. Default 100, where there is no `window`. */
+  /** Messages a second, in all: sent when due, whatever the answers do. Default 100, where there is no `window`. */
   rate?: number
   /** Messages that each sender keeps unanswered: the next goes out when one is answered. Instead of `rate`. */
   window?: number
@@ -78,7 +78,8 @@ export type CompleteLoadOptions = Required<Omit<LoadOptions, 'window' | 'users'>
  * @throws {LoadError} that says what is wrong with them
  */
 export function completeOptions (given: LoadOptions): CompleteLoadOptions {
-  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as LoadOptions
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined)
+  const defined = Object.fromEntries(entries) as unknown as LoadOptions
   const groupSize = defined.groupSize ?? 10
   const options: CompleteLoadOptions = {
     connections: 100,
@@ -109,7 +110,8 @@ export function completeOptions (given: LoadOptions): CompleteLoadOptions {
 }
 
 function problemOf (options: CompleteLoadOptions, given: LoadOptions): string | undefined {
-  const { mode, urls, tenants, connections, groups, groupSize, groupSenders, users, userTemplate, bodyBytes, threads } = options
+  const { mode, urls, tenants, connections, groups, groupSize, groupSenders, users, userTemplate } = options
+  const { bodyBytes, threads } = options
   if (!loadModes.includes(mode)) return `there is no mode ${JSON.stringify(mode)}; there are ${loadModes.join(', ')}`
   if (urls.length === 0) return 'there is no URL of a gateway'
   if (tenants.length === 0) return 'there is no tenant'
@@ -131,7 +133,9 @@ function problemOf (options: CompleteLoadOptions, given: LoadOptions): string | 
   return undefined
 }
 
-function usersProblem ({ mode, tenants, connections, groups, groupSize }: CompleteLoadOptions, users: LoadUser[]): string | undefined {
+function usersProblem (
+  { mode, tenants, connections, groups, groupSize }: CompleteLoadOptions, users: LoadUser[]
+): string | undefined {
   if (tenants.length > 1) return 'users with tokens are of one tenant: give one'
   const members = groups.length * groupSize
   const needed = mode === 'group' ? members : connections + (mode === 'mixed' ? members : 0)

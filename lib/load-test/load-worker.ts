@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Generator, type GeneratorProgress, type GeneratorReport } from './generator.js'
 import { LoadError } from './load-error.js'
@@ -46,7 +47,7 @@ port.on('message', (told: ToWorker) => {
     answer => { if (answer !== undefined) port.postMessage(answer) },
     (error: unknown) => port.postMessage({
       type: 'failed',
-      message: error instanceof LoadError ? error.message : error instanceof Error ? error.stack ?? error.message : String(error),
+      message: error instanceof LoadError ? error.message : inspect(error),
       ...error instanceof LoadError && { code: error.code },
     } satisfies FromWorker))
 })

@@ -35,13 +35,17 @@ export async function ramp (
 }
 
 /**
- * Sends from all of them, at the given rate in turn or with a window each, until `signal` is aborted or no quota is left.
+ * Sends from all of them, at the given rate in turn or with a window each, until `signal` is aborted or no quota is
+ * left.
  * @param rate messages a second of all of them together, where there is no window
  */
-export async function sendFrom (traffic: Traffic, senders: readonly LoadSender[], rate: number, signal: AbortSignal): Promise<void> {
+export async function sendFrom (
+  traffic: Traffic, senders: readonly LoadSender[], rate: number, signal: AbortSignal
+): Promise<void> {
   if (senders.length === 0 || signal.aborted) return
   const { window, spin } = traffic.options
-  await (window === undefined ? sendAtRate(traffic, senders, rate, spin, signal) : sendWithWindow(senders, window, signal))
+  if (window === undefined) await sendAtRate(traffic, senders, rate, spin, signal)
+  else await sendWithWindow(senders, window, signal)
 }
 
 async function sendAtRate (

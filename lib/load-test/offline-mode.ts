@@ -17,8 +17,8 @@ interface OfflinePair {
 }
 
 /**
- * Messages to users who are not there: in each round all of them are sent and answered, then the recipients connect, get
- * what waited for them, and go. The last round is brought to its end, so it goes on a little longer than the others.
+ * Messages to users who are not there: in each round all of them are sent and answered, then the recipients connect,
+ * get what waited for them, and go. The last round is brought to its end, also where the time is over.
  */
 export class OfflineMode implements Mode {
   readonly #pairs: OfflinePair[] = []

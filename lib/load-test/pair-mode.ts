@@ -12,7 +12,7 @@ export interface PairsShare {
   rate: number
 }
 
-/** Single chat: of each pair one sends, and the other receives. Their URLs differ, or are the same, in every way there is. */
+/** Single chat: of each pair one sends, and the other receives. Their URLs are the same, or differ, in every way. */
 export class PairMode implements Mode {
   readonly #senders: LoadSender[] = []
 
@@ -31,20 +31,21 @@ export class PairMode implements Mode {
     const { traffic } = this
     const audience = new Audience()
     const receiver = new LoadReceiver(traffic, audience, 1)
-    let sender: LoadSender | undefined
+    const pair: { sender?: LoadSender } = {}
     const connect = async (which: 0 | 1, handlers: ConnectionHandlers): Promise<LoadConnection | undefined> => {
       const where = { url: which === 0 ? place : place + Math.floor(place / traffic.urlCount), source: n + which }
       return await traffic.connect(traffic.users.user(n + which, tenantId), tenantId, where, dueMs, handlers)
     }
     const [from, to] = await Promise.all([
-      connect(0, { onAck: (_, ack) => sender?.onAck(ack) }),
+      connect(0, { onAck: (_, ack) => pair.sender?.onAck(ack) }),
       connect(1, {
         onDelivery: (connection, bytes, at, length) => receiver.onDelivery(connection, bytes, at, length),
-        onEnd: () => sender?.place.stream.recipientLeft(),
+        onEnd: (_, isOurs) => { if (!isOurs) pair.sender?.place.stream.recipientLeft() },
       }),
     ])
     if (from === undefined || to === undefined || !to.isConnected) return
-    sender = new LoadSender(traffic, from, traffic.openStream(audience, { recipients: 1 }), { toUserId: to.userId })
-    this.#senders.push(sender)
+    const stream = traffic.openStream(audience, { recipients: 1 })
+    pair.sender = new LoadSender(traffic, from, stream, { toUserId: to.userId })
+    this.#senders.push(pair.sender)
   }
 }

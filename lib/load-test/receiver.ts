@@ -9,7 +9,10 @@ export class LoadReceiver {
 
   /** @param own the stream that this user sends itself, which is not for its own device */
   constructor (
-    private readonly traffic: Traffic, private readonly audience: Audience, streams: number, private readonly own?: number
+    private readonly traffic: Traffic,
+    private readonly audience: Audience,
+    streams: number,
+    private readonly own?: number
   ) {
     this.#arrivals = new Arrivals(streams)
   }

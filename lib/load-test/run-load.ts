@@ -35,7 +35,7 @@ type AnyGenerator = Generator | WorkerGenerator
 /**
  * Puts load on gateways, and says what came of it. It ends by itself: after connecting, the given seconds, and at most
  * those that what is late may take; all connections are closed then.
- * @throws {LoadError} for options that cannot be used, and where the machine has no ports or files for so many connections
+ * @throws {LoadError} for options that cannot be used, and where there are no ports or files for so many connections
  */
 export async function runLoad (given: LoadOptions, { signal, onProgress }: LoadRun = {}): Promise<LoadResult> {
   const complete = completeOptions(given)
@@ -59,7 +59,9 @@ export async function runLoad (given: LoadOptions, { signal, onProgress }: LoadR
       phase,
       allConnections: connections,
       seconds: (performance.now() - phaseAt) / 1000,
-      ofSeconds: phase === 'connecting' ? connections / options.connectRate : options.warmupSeconds + options.durationSeconds,
+      ofSeconds: phase === 'connecting'
+        ? connections / options.connectRate
+        : options.warmupSeconds + options.durationSeconds,
       ...sumOf(generators.map(({ progress }) => progress)),
     })
   }
@@ -71,7 +73,8 @@ export async function runLoad (given: LoadOptions, { signal, onProgress }: LoadR
     const cpu = process.cpuUsage()
     const reports = await Promise.all(generators.map(async generator => await generator.run()))
     const { user, system } = process.cpuUsage(cpu)
-    return resultOf(options, reports, { startedAt, interrupted: signal?.aborted === true, cpuSeconds: (user + system) / 1e6 })
+    const interrupted = signal?.aborted === true
+    return resultOf(options, reports, { startedAt, interrupted, cpuSeconds: (user + system) / 1e6 })
   } catch (error) {
     await Promise.all(generators.map(async generator => await generator.abandon()))
     throw error

@@ -31,7 +31,7 @@ export class LoadSender {
     return this.connection.isConnected && !this.connection.isEnding
   }
 
-  /** Sends a message that was due then. False: not now, as too much is on its way already, or the connection is over. */
+  /** Sends a message that was due then. False: too much is on its way already, or the connection is over. */
   send (dueMs: number): boolean {
     const { stream } = this.place
     if (!this.isAlive || this.connection.isStuck || stream.unanswered >= MAX_UNANSWERED) return false
@@ -43,8 +43,9 @@ export class LoadSender {
 
   onAck ({ sequence, sent, reason, bufferedUsers, notifiedUsers, skippedUsers }: LoadAck): void {
     const { messages } = this.traffic.tally
-    const isSingle = 'toUserId' in this.target
-    const answer = !sent ? FAILED : !isSingle ? SENT : bufferedUsers > 0 ? BUFFERED : notifiedUsers + skippedUsers > 0 ? NOTIFIED : SENT
+    // A group has other members than those who are connected here, and they may be absent.
+    const ofOne = bufferedUsers > 0 ? BUFFERED : notifiedUsers + skippedUsers > 0 ? NOTIFIED : SENT
+    const answer = !sent ? FAILED : 'toUserId' in this.target ? ofOne : SENT
     const time = sequence === undefined ? undefined : this.place.stream.answer(sequence, answer)
     if (time === undefined) {
       messages.ackedAgain++

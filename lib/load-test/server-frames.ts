@@ -1,5 +1,5 @@
 import { WireReader } from '../protocol/wire.js'
-import { LAST_MESSAGE_FIELD, MESSAGE_MSG_BODY } from '../protocol/message-tags.js'
+import { MESSAGE_MSG_BODY } from '../protocol/message-tags.js'
 import { sequenceIn } from './message-frame.js'
 
 /** Hears of what a gateway says, as far as a load test looks at it. */
@@ -130,8 +130,12 @@ function readDelivery (bytes: Buffer, listener: ServerFrameListener): void {
       reader.pos += length
       break
     }
-    if ((tag & 7) === 2 && tag >>> 3 <= LAST_MESSAGE_FIELD) reader.pos += reader.length()
-    else reader.skip(tag, 2)
+    if ((tag & 7) === 2) {
+      const text = reader.length()
+      reader.pos += text
+    } else {
+      reader.skip(tag, 2)
+    }
   }
   if (reader.failed) listener.onBadFrame()
   else listener.onDelivery(bytes, at, length)

@@ -7,7 +7,7 @@ import { OfflineMode } from './offline-mode.js'
 import { PairMode } from './pair-mode.js'
 import type { Traffic } from './traffic.js'
 
-/** Of the connections in mode mixed: pairs that chat, pairs of which one is absent, idle ones; the rest comes and goes. */
+/** Of the connections in mode mixed. The rest comes and goes. */
 const MIXED = { pair: 0.6, offline: 0.1, idle: 0.2 }
 
 /** The connections of a whole run by what they do. */
@@ -54,12 +54,12 @@ export function sizeOf (options: CompleteLoadOptions): { connections: number, pa
 }
 
 /**
- * What one thread of a run does. A pair and a group are of one thread, so that one clock and one set of books serve; each
- * thread has the rates of its share.
+ * What one thread of a run does. A pair and a group are of one thread, so that one clock and one set of books serve.
+ * Each thread has the rates of its share.
  */
 export function modesOf (traffic: Traffic, thread: number): Mode[] {
   const { options } = traffic
-  const { tenants, threads, groupSize, connectRate, rate } = options
+  const { mode, tenants, threads, groupSize, connectRate, rate, holdSeconds } = options
   const division = divisionOf(options)
   const groups = tenants.flatMap(tenantId => division.groups.map(groupId => ({ groupId, tenantId })))
   const senders = division.pairs + division.offlinePairs + groups.length
@@ -68,32 +68,35 @@ export function modesOf (traffic: Traffic, thread: number): Mode[] {
   function own (count: number, size: number): { n: number, place: number, tenantId: string }[] {
     const first = n
     n += count * size
-    const all = Array.from({ length: Math.max(0, Math.ceil((count - thread) / threads)) }, (_, i) => thread + i * threads)
-    return all.map(place => ({ n: first + place * size, place, tenantId: tenants[place % tenants.length] }))
+    const length = Math.max(0, Math.ceil((count - thread) / threads))
+    return Array.from({ length }, (_, i) => {
+      const place = thread + i * threads
+      return { n: first + place * size, place, tenantId: tenants[place % tenants.length] }
+    })
   }
-  const shareOf = (ownParts: number, count: number, whole: number): number => count === 0 ? 0 : whole * ownParts / count
-
   const pairs = own(division.pairs, 2)
   const offlinePairs = own(division.offlinePairs, 2)
   const idle = own(division.idle, 1)
   const churn = own(division.churn, 1)
   const ownGroups = own(groups.length, groupSize).map(({ n, place }) => ({ n, ...groups[place] }))
-  const modes: [number, Mode][] = [
-    [pairs.length, new PairMode(traffic, {
-      pairs, connectRate: shareOf(pairs.length, division.pairs, connectRate), rate: shareOf(pairs.length, senders, rate),
+  const messageRate = (parts: number): number => rate * parts / senders
+  const rateOf = (parts: unknown[], all: number): number => connectRate * parts.length / all
+  // Beside others they do not come faster than they go.
+  const mostVisits = mode === 'mixed' ? churn.length / 2 / Math.max(holdSeconds, 0.1) : Infinity
+  const modes: [unknown[], Mode][] = [
+    [pairs, new PairMode(traffic, {
+      pairs, connectRate: rateOf(pairs, division.pairs), rate: messageRate(pairs.length),
     })],
-    [offlinePairs.length, new OfflineMode(traffic, {
+    [offlinePairs, new OfflineMode(traffic, {
       pairs: offlinePairs,
-      connectRate: shareOf(offlinePairs.length, division.offlinePairs, connectRate),
-      rate: shareOf(offlinePairs.length, senders, rate),
+      connectRate: rateOf(offlinePairs, division.offlinePairs),
+      rate: messageRate(offlinePairs.length),
     })],
-    [idle.length, new IdleMode(traffic, { users: idle, connectRate: shareOf(idle.length, division.idle, connectRate) })],
-    [churn.length, new ChurnMode(traffic, { users: churn, connectRate: shareOf(churn.length, division.churn, connectRate) })],
-    [ownGroups.length, new GroupMode(traffic, {
-      groups: ownGroups,
-      connectRate: shareOf(ownGroups.length, groups.length, connectRate),
-      rate: shareOf(ownGroups.length, senders, rate),
+    [idle, new IdleMode(traffic, { users: idle, connectRate: rateOf(idle, division.idle) })],
+    [churn, new ChurnMode(traffic, { users: churn, connectRate: Math.min(mostVisits, rateOf(churn, division.churn)) })],
+    [ownGroups, new GroupMode(traffic, {
+      groups: ownGroups, connectRate: rateOf(ownGroups, groups.length), rate: messageRate(ownGroups.length),
     })],
   ]
-  return modes.filter(([parts]) => parts > 0).map(([, mode]) => mode)
+  return modes.filter(([parts]) => parts.length > 0).map(([, mode]) => mode)
 }

@@ -1,11 +1,13 @@
 /**
- * What the body of each message begins with, so that whoever receives it can tell what has become of it: the run (32
- * bits, the highest 8 of them the thread), the sender's stream, its sequence, and the time in microseconds, of which the
- * lowest 32 bits are enough: they tell latencies of up to an hour.
+ * What the body of each message begins with, so that whoever receives it knows which one it is: the run (32 bits, the
+ * highest 8 of them the thread), the sender's stream, its sequence, and the time in microseconds, of which the lowest
+ * 32 bits are enough: they tell latencies of up to an hour.
  */
 export const STAMP_BYTES = 16
 
-export function writeStamp (out: Buffer, at: number, run: number, stream: number, sequence: number, timeMs: number): void {
+export function writeStamp (
+  out: Buffer, at: number, run: number, stream: number, sequence: number, timeMs: number
+): void {
   out.writeUInt32BE(run, at)
   out.writeUInt32BE(stream, at + 4)
   writeSequenceAndTime(out, at, sequence, timeMs)

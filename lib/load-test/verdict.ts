@@ -1,7 +1,8 @@
 import { sum, type Tally } from './tally.js'
 
 /** What is wrong, a sentence each; none: all is as it should be. */
-export function problemsOf ({ connections, messages, deliveries, heartbeats, complaints }: Tally, wantsMessages: boolean): string[] {
+export function problemsOf (tally: Tally, wantsMessages: boolean): string[] {
+  const { connections, messages, deliveries, heartbeats, complaints } = tally
   const problems: string[] = []
   const tell = (number: number, one: string, many: string): void => {
     if (number > 0) problems.push(`${number} ${number === 1 ? one : many}`)

@@ -21,7 +21,7 @@ const CLOSE = 8
 const PING = 9
 const PONG = 10
 
-/** Takes the bytes of a server apart into frames (RFC 6455, 5.2). Whole messages are read where they are, not copied. */
+/** Takes the bytes of a server apart into frames (RFC 6455, 5.2). Whole messages are read where they are. */
 export class WebSocketFrames {
   /** The beginning of a frame of which the rest has not come. */
   #rest: Buffer | undefined

@@ -11,9 +11,7 @@ export class WorkerGenerator {
   #answered: { type: FromWorker['type'], resolve: (answer: FromWorker) => void, reject: (error: Error) => void } | undefined
 
   constructor (plan: TrafficPlan) {
-    // Of the same kind as this file: compiled, or as tsx runs it.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    this.#worker = new Worker(new URL(`./load-worker.${extension}`, import.meta.url), { workerData: plan })
+    this.#worker = new Worker(workerUrl(), { workerData: plan })
     this.#worker.on('message', (answer: FromWorker) => this.#hear(answer))
     this.#worker.on('error', error => this.#answered?.reject(error))
     this.#worker.on('exit', code => this.#answered?.reject(new Error(`a thread of the load test has ended with ${code}`)))
@@ -70,4 +68,14 @@ export class WorkerGenerator {
       waiting.resolve(answer)
     }
   }
+}
+
+/** In production compiled, like this file. In development tsx compiles it, which a thread has to be told. */
+function workerUrl (): URL {
+  if (!import.meta.url.endsWith('.ts')) return new URL('./load-worker.js', import.meta.url)
+  const source = new URL('./load-worker.ts', import.meta.url).href
+  const script = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}
+register()
+await import(${JSON.stringify(source)})`
+  return new URL(`data:text/javascript,${encodeURIComponent(script)}`)
 }
