@@ -55,7 +55,7 @@ const KEY = 'bWljcyBsb2FkIHRlc3Rlcg=='
 /** Connections with frames that are not written yet. */
 let unflushed: LoadConnection[] = []
 
-/** Writes what connections of this thread have been given to send: what came together goes in one call of the system. */
+/** Writes what connections of this thread have been given to send, what came together in one call of the system. */
 export function flushConnections (): void {
   if (unflushed.length === 0) return
   const connections = unflushed

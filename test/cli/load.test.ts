@@ -31,7 +31,10 @@ t.test('load prints its result as JSON, and ends with 0 where nothing is wrong',
     connections: { attempted: 4, connected: 4, refused: {}, ended: {}, openedPerSecond: Number },
     messages: { bodyBytes: 128, failed: {}, unanswered: 0 },
     deliveries: { lost: 0, duplicated: 0, reordered: 0 },
-    latencies: { ack: { count: Number, min: Number, mean: Number, p50: Number, p90: Number, p99: Number, p999: Number, max: Number }, catchUp: null },
+    latencies: {
+      ack: { count: Number, min: Number, mean: Number, p50: Number, p90: Number, p99: Number, p999: Number, max: Number },
+      catchUp: null,
+    },
     generator: { threads: 1, busy: [Number], cpuSeconds: Number },
   })
 })
@@ -99,8 +102,10 @@ t.test('a source address that is none of this machine ends it with what to do', 
 
 t.test('too few open files end it with what to do', async t => {
   const gateway = await startPatientGateway(t)
-  const command = `ulimit -n 60 && exec "$0" --import tsx cli/mics.ts load connect --url ${gateway.url} --tenant t1 --connections 100`
-  const child = spawn('/bin/sh', ['-c', command, process.execPath], { cwd: root, env: { PATH: process.env.PATH, HOME: process.env.HOME } })
+  const args = ['load', 'connect', '--url', gateway.url, '--tenant', 't1', '--connections', '1000', '--connect-rate', '1000']
+  const command = `ulimit -n 400 && exec "$0" --import tsx cli/mics.ts ${args.join(' ')}`
+  const { PATH, HOME } = process.env
+  const child = spawn('/bin/sh', ['-c', command, process.execPath], { cwd: root, env: { PATH, HOME } })
   let stderr = ''
   child.stderr.on('data', chunk => { stderr += chunk })
   const [exitCode] = await once(child, 'close')
@@ -111,7 +116,7 @@ t.test('too few open files end it with what to do', async t => {
 t.test('load that is called wrongly says what it takes, and ends with 2', async t => {
   const given = ['load', 'pair', '--tenant', 't1']
   const cases: [string[], RegExp][] = [
-    [['load'], /missing required argument 'mode'/],
+    [['load', '--tenant', 't1'], /missing required argument 'mode'/],
     [['load', 'rush', '--tenant', 't1'], /Allowed choices are connect, heartbeat, pair/],
     [['load', 'pair'], /required option '-t, --tenant/],
     [[...given, '--size', '15'], /It takes a whole number from 16/],

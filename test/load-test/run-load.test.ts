@@ -20,7 +20,10 @@ t.test('connect opens its connections, holds them and closes them', async t => {
   const gateway = await startPatientGateway(t)
   const result = await run(gateway.url, 'connect')
   isSound(t, result)
-  t.match(result, { connections: { attempted: 10, connected: 10, refused: {}, ended: {} }, latencies: { connect: { count: 10 }, ack: null } })
+  t.match(result, {
+    connections: { attempted: 10, connected: 10, refused: {}, ended: {} },
+    latencies: { connect: { count: 10 }, ack: null },
+  })
   t.equal(gateway.hooks.callsOf('auth').length, 10)
   await until('all have gone', async () => await gateway.metric('mics_connections') === 0)
 })
