@@ -91,7 +91,9 @@ export function emptyTally (): Tally {
 }
 
 export function count (counts: Record<string, number>, text: string, more = 1): void {
-  const key = Object.hasOwn(counts, text) || Object.keys(counts).length < MAX_TEXTS ? text : OTHERS
+  const isTaken = Object.hasOwn(counts, text)
+  const hasRoom = text !== '__proto__' && Object.keys(counts).length < MAX_TEXTS
+  const key = isTaken || hasRoom ? text : OTHERS
   counts[key] = (Object.hasOwn(counts, key) ? counts[key] : 0) + more
 }
 
