@@ -5,6 +5,7 @@ import { configCommand } from './config-check.js'
 import { devCommand } from './dev.js'
 import { eventsCommand } from './events.js'
 import { hookCommand } from './hook.js'
+import { loadCommand } from './load.js'
 import { mockCommand } from './mock.js'
 import { startCommand } from './start.js'
 import { traceMessageCommand } from './trace-message.js'
@@ -25,6 +26,7 @@ const program = new Command('mics')
   .addCommand(hookCommand())
   .addCommand(mockCommand())
   .addCommand(clientCommand())
+  .addCommand(loadCommand())
   .addCommand(eventsCommand())
   .addCommand(traceMessageCommand())
   .addHelpText('after', `
@@ -36,6 +38,7 @@ Examples:
   $ mics hook doctor --help       what is wrong with a tenant's hooks
   $ mics mock                     a scripted gateway to test a client SDK against
   $ mics client -t me --user bob    connect as a user, send, and print what comes
+  $ mics load pair --tenant me      put load on it, and check every message
   $ mics events tail --tenant me  what is published for a tenant
   $ mics trace-message -t me -m 1 why a message did not arrive`)
 

@@ -5,7 +5,7 @@ import { mics } from './run.js'
 const eventsCommands = ['events', 'events tail', 'events dlq', 'events dlq list', 'events dlq replay']
 
 t.test('every command has help with examples', async t => {
-  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock', 'hook doctor', 'mock', 'client', 'trace-message', ...eventsCommands]) {
+  for (const command of ['', 'dev', 'start', 'config', 'config check', 'hook', 'hook mock', 'hook doctor', 'mock', 'client', 'load', 'trace-message', ...eventsCommands]) {
     const { stdout, stderr, exitCode } = await mics([...command.split(' ').filter(Boolean), '--help'])
     t.equal(exitCode, 0, command)
     t.match(stdout, `Usage: mics ${command}`.trim())
