@@ -18,7 +18,7 @@ export class UsageError extends Error {}
 export function help (shapes: readonly Shape[]): string {
   const width = Math.max(...shapes.map(({ name }) => name.length))
   const lines = shapes.map(({ name, title, isExtra }) => (
-    `  ${name.padEnd(width)}  ${title}${isExtra === true ? ' (only with --only)' : ''}`
+    `  ${name.padEnd(width)}  ${title}${isExtra ? ' (only with --only)' : ''}`
   ))
   return `npm run bench -- [options]
 
@@ -76,7 +76,7 @@ function parse (args: readonly string[]) {
 }
 
 function chosen (only: string | undefined, shapes: readonly Shape[], isShort: boolean): Shape[] {
-  if (only === undefined) return shapes.filter(({ isExtra, isLong }) => isExtra !== true && !(isShort && isLong === true))
+  if (only === undefined) return shapes.filter(({ isExtra, isLong }) => !isExtra && !(isShort && isLong))
   return only.split(',').map(name => {
     const shape = shapes.find(shape => shape.name === name)
     if (shape !== undefined) return shape

@@ -31,6 +31,11 @@ export class Stage {
       TENANT_AUTH_MAP: JSON.stringify(Object.fromEntries(urls)),
       // Thousands connect at once here, all of one tenant.
       HANDSHAKE_MAX_PER_SECOND: '100000',
+      HOOK_MAX_CONCURRENCY: '256',
+      // The hook server shares its core with the generator, so it is late at times.
+      HOOK_QUEUE_TIMEOUT_MS: '1000',
+      HOOK_BREAKER_FAILURE_THRESHOLD: '100',
+      HOOK_BREAKER_OPEN_MS: '100',
       ...env,
     })
     return { name, pid, place: { protocol: 'mics', port, tenantId: Object.keys(tenants)[0] } }

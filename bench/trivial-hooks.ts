@@ -22,8 +22,8 @@ const configs: Record<string, Config> = {
   batched: { ...checked, checkBatchMaxMessages: 64 },
   'batched-2ms': { ...checked, checkBatchMaxMessages: 64, checkBatchMaxWaitMs: 2 },
   'at-most-2000': { checkMessageDisabled: true, tenantMaxMessageQps: 2000 },
-  /** Never answers /check-message. */
-  hanging: checked,
+  /** Never answers /check-message. Its breaker is as it is by default. */
+  hanging: { hookMaxConcurrency: 32, hookQueueTimeoutMs: 10, hookBreakerFailureThreshold: 5, hookBreakerOpenMs: 5000 },
 }
 
 const allowed = toBinary(CheckMessageResponseSchema, create(CheckMessageResponseSchema, { allow: true }))

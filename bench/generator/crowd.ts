@@ -6,8 +6,8 @@ import { Client, type Counts } from './client.js'
 const AT_ONCE = 64
 
 /** A busy machine may let a hook be late; the gateway then sends the client away to come again later. */
-const ATTEMPTS = 8
-const BACKOFF_MS = 200
+const ATTEMPTS = 20
+const BACKOFF_MS = 100
 
 /** Connections from one address: it has some 28,000 ports. */
 const PER_ADDRESS = 20_000
@@ -17,22 +17,20 @@ const HEARTBEAT_STEP_MS = 50
 
 let opened = 0
 
-/** Clients of one server that keep themselves alive. */
+/** Clients of one kind of server that keep themselves alive. */
 export class Crowd {
   readonly clients: Client[] = []
   readonly counts: Counts = { acks: 0, failed: 0, deliveries: 0, lost: 0 }
   private heartbeats?: NodeJS.Timeout
   private beaten = 0
 
-  constructor (private readonly dialect: Dialect, private readonly port: number) {}
-
   /** Resolves when all these users are connected too. */
-  async open (users: readonly string[]): Promise<void> {
+  async open (users: readonly string[], dialect: Dialect, port: number): Promise<void> {
     let next = 0
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, users.length) }, async () => {
-      while (next < users.length) this.clients.push(await this.connect(users[next++]))
+      while (next < users.length) this.clients.push(await this.connect(users[next++], dialect, port))
     }))
-    this.keepAlive()
+    if (dialect.heartbeat !== undefined) this.keepAlive(dialect.heartbeat)
   }
 
   close (): void {
@@ -40,12 +38,12 @@ export class Crowd {
     for (const client of this.clients) client.close()
   }
 
-  private async connect (user: string): Promise<Client> {
+  private async connect (user: string, dialect: Dialect, port: number): Promise<Client> {
     for (let attempt = 1; ; attempt++) {
       const address = Math.floor(opened++ / PER_ADDRESS)
       const localAddress = address === 0 ? undefined : `127.0.0.${1 + address % 200}`
       try {
-        return await Client.connect(user, this.dialect, this.counts, { port: this.port, localAddress })
+        return await Client.connect(user, dialect, this.counts, { port, localAddress })
       } catch (error) {
         if (attempt === ATTEMPTS) throw error
         await delay(BACKOFF_MS * attempt)
@@ -53,9 +51,8 @@ export class Crowd {
     }
   }
 
-  private keepAlive (): void {
-    const { heartbeat } = this.dialect
-    if (heartbeat === undefined || this.heartbeats !== undefined) return
+  private keepAlive (heartbeat: NonNullable<Dialect['heartbeat']>): void {
+    if (this.heartbeats !== undefined) return
     let lastAt = performance.now()
     let due = 0
     this.heartbeats = setInterval(() => {

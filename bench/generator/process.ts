@@ -18,12 +18,13 @@ const talks = new Map<string, Talk>()
 
 const orders: Orders = {
   open: async ({ crowd: name, place, users: prefix, count }) => {
-    const crowd = crowds.get(name) ?? new Crowd(dialectOf(place), place.port)
+    const crowd = crowds.get(name) ?? new Crowd()
     crowds.set(name, crowd)
     const first = users.get(name) ?? 0
     users.set(name, first + count)
     const startedAt = performance.now()
-    await crowd.open(Array.from({ length: count }, (_, i) => `${prefix}${first + i}`))
+    const names = Array.from({ length: count }, (_, i) => `${prefix}${first + i}`)
+    await crowd.open(names, dialectOf(place), place.port)
     return (performance.now() - startedAt) / 1000
   },
 

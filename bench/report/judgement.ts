@@ -26,14 +26,19 @@ export function remarks ({ subject, base, note }: Result): string[] {
 
 function remarksOn ({ name, values, serverBusy, othersBusy, loadBusy, failed }: Series): string[] {
   const all: string[] = []
-  if (serverBusy !== undefined && loadBusy !== undefined && median(serverBusy) < SATURATED) {
-    const used = `${(median(serverBusy) * 100).toFixed(0)} % of its core`
-    all.push(median(loadBusy) >= SATURATED ? `${name} limited by the generator's core: ${used}` : `${name} waits for round trips: ${used}`)
-  }
-  if (othersBusy !== undefined && median(othersBusy) > DISTURBED) {
-    all.push(`${name} disturbed by others: ${(median(othersBusy) * 100).toFixed(0)} % of its core`)
+  if (serverBusy !== undefined && othersBusy !== undefined && loadBusy !== undefined) {
+    const [server, others, load] = [serverBusy, othersBusy, loadBusy].map(median)
+    if (others > DISTURBED) all.push(`${name} was disturbed: others took ${share(others)} of its core`)
+    if (server + others < SATURATED) {
+      const why = load >= SATURATED ? 'was limited by the generator' : 'waited for round trips'
+      all.push(`${name} ${why}: it took ${share(server)} of its core`)
+    }
   }
   const lost = failed?.reduce((sum, count) => sum + count, 0) ?? 0
-  if (lost > 0) all.push(`${name}: ${lost} messages failed in ${values.length} rounds`)
+  if (lost > 0) all.push(`${name}: ${lost} messages failed, in ${values.length} rounds`)
   return all
+}
+
+function share (value: number): string {
+  return `${(value * 100).toFixed(0)} %`
 }

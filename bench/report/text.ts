@@ -6,7 +6,8 @@ const COLUMNS = ['', 'unit', 'measured', 'beside', 'ratio (spread)', 'CPU µs ea
 
 /** The table for a terminal. */
 export function asText (report: Report): string {
-  const rows = report.results.map(cells)
+  // A short run says nothing of speed.
+  const rows = report.results.map(result => cells(report.isShort ? { ...result, target: undefined } : result))
   const widths = COLUMNS.map((title, i) => Math.max(title.length, ...rows.map(row => row[i].length)))
   const line = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()
   const body = report.results.flatMap((result, i) => [line(rows[i]), ...remarks(result).map(remark => `    ${remark}`)])

@@ -16,13 +16,21 @@ export interface Load {
   per: 'messages' | 'deliveries'
 }
 
+/** Shares of cores, 0 to 1. */
+interface Busy {
+  /** Of the server's core: the server, and others. */
+  server: number
+  others: number
+  /** Of the generator's core, all together. */
+  load: number
+}
+
 /** One run of a closed loop. */
 export interface Run {
   perSecond: number
   cpuUs: number
-  serverBusy: number
-  othersBusy: number
-  loadBusy: number
+  /** Shares of the cores; unknown where a run is too short to say. */
+  busy?: Busy
   failed: number
   /** Of each process that was named besides. */
   otherCpuUs: number[]
@@ -57,18 +65,18 @@ export async function closedLoop (
   return {
     perSecond: done / seconds,
     cpuUs: cpu / done * 1e6,
-    ...busy(measured),
+    busy: busy(measured),
     failed: counts.failed + unanswered,
     otherCpuUs: otherCpu.map(value => value / done * 1e6),
   }
 }
 
-/** How busy the cores were; the first process that was measured is the server. */
-export function busy ({ seconds, cpuSeconds: [server], coreSeconds }: Measured): Pick<Run, 'serverBusy' | 'othersBusy' | 'loadBusy'> {
+/** The first process that was measured is the server. */
+function busy ({ seconds, cpuSeconds: [server], coreSeconds }: Measured): Busy {
   return {
-    serverBusy: server / seconds,
-    othersBusy: Math.max(0, coreSeconds[Core.SERVER] - server) / seconds,
-    loadBusy: (coreSeconds[Core.LOAD] ?? 0) / seconds,
+    server: server / seconds,
+    others: Math.max(0, coreSeconds[Core.SERVER] - server) / seconds,
+    load: (coreSeconds[Core.LOAD] ?? 0) / seconds,
   }
 }
 
@@ -81,14 +89,17 @@ export async function interleaved (runners: readonly Runner[], rounds: number): 
   return runners.map(({ name }, i) => seriesOf(name, runs[i]))
 }
 
-export function seriesOf (name: string, runs: readonly Run[]): Series {
+function seriesOf (name: string, runs: readonly Run[]): Series {
+  const shares = runs.map(({ busy }) => busy).filter(busy => busy !== undefined)
   return {
     name,
     values: runs.map(({ perSecond }) => perSecond),
     cpuUs: runs.map(({ cpuUs }) => cpuUs),
-    serverBusy: runs.map(({ serverBusy }) => serverBusy),
-    othersBusy: runs.map(({ othersBusy }) => othersBusy),
-    loadBusy: runs.map(({ loadBusy }) => loadBusy),
+    ...(shares.length > 0 && {
+      serverBusy: shares.map(({ server }) => server),
+      othersBusy: shares.map(({ others }) => others),
+      loadBusy: shares.map(({ load }) => load),
+    }),
     failed: runs.map(({ failed }) => failed),
   }
 }

@@ -24,9 +24,9 @@ export interface Shape {
   /** What is measured, in a line. */
   title: string
   /** Only where it is asked for: it takes long. */
-  isExtra?: boolean
+  isExtra?: true
   /** Left out of a short run. */
-  isLong?: boolean
+  isLong?: true
   run: (stage: Stage, effort: Effort) => Promise<Findings>
 }
 
