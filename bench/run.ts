@@ -5,16 +5,20 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { commit, thisMachine } from './machine.js'
 import { Core, hasTaskset, pin } from './cores.js'
 import { help, readOptions, UsageError, type Options } from './options.js'
 import type { Report } from './report/result.js'
+import { sectionOf, withSection } from './report/page.js'
 import { asText } from './report/text.js'
 import { NotPossibleError, type Effort } from './shapes/shape.js'
 import { shapes } from './shapes/all.js'
 import { Stage } from './stage.js'
 
 const WARM_UP_SECONDS = 1
+const PAGE = 'docs/performance.md'
+const LATEST = 'bench/results/latest.json'
 
 try {
   const options = readOptions(process.argv.slice(2), shapes)
@@ -30,6 +34,7 @@ async function bench (options: Options): Promise<void> {
   const report = options.from === undefined ? await measure(options) : JSON.parse(readFileSync(options.from, 'utf8')) as Report
   console.log(`\n${asText(report)}`)
   if (options.from === undefined) console.log(`The results are in ${save(report)}`)
+  if (options.write) publish(report)
 }
 
 async function measure (options: Options): Promise<Report> {
@@ -97,4 +102,17 @@ function save (report: Report): string {
   const path = `bench/results/${report.startedAt.slice(0, 19).replaceAll(':', '')}-${report.commit}.json`
   writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`)
   return path
+}
+
+/** What the documentation shows; committed with it. */
+function publish (report: Report): void {
+  if (report.isShort) throw new UsageError('--write is for results that mean something: these are of a short run')
+  const section = sectionOf(report)
+  for (const [path, picture] of section.pictures) {
+    mkdirSync(dirname(`docs/${path}`), { recursive: true })
+    writeFileSync(`docs/${path}`, picture)
+  }
+  writeFileSync(PAGE, withSection(readFileSync(PAGE, 'utf8'), section))
+  writeFileSync(LATEST, `${JSON.stringify(report, undefined, 2)}\n`)
+  console.log(`${PAGE} and ${LATEST} have them, too`)
 }
