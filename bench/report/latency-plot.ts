@@ -8,6 +8,7 @@ const LEFT = 70
 const RIGHT = 170
 const TOP = 40
 const BOTTOM = 50
+const LINE_HEIGHT = 16
 
 const PARTS = [
   { part: 'p50Ms', label: 'p50', kind: '' },
@@ -25,14 +26,15 @@ export function latencyPlot ({ latencies }: Report): string | undefined {
   const x = (rate: number): number => LEFT + rate / most * (WIDTH - LEFT - RIGHT)
   const y = (ms: number): number => TOP + (low + span - Math.log10(ms)) / span * (HEIGHT - TOP - BOTTOM)
   const names = [...new Set(latencies.map(({ name }) => name))]
+  const labels: Label[] = []
   const lines = names.flatMap((name, n) => {
     const points = latencies.filter(point => point.name === name)
       .toSorted((a, b) => a.messagesPerSecond - b.messagesPerSecond)
     const last = points[points.length - 1]
-    return PARTS.flatMap(({ part, label, kind }) => [
-      line(points.map(point => [x(point.messagesPerSecond), y(point[part])] as const), `line ${'ab'[n % 2]} ${kind}`),
-      text(x(last.messagesPerSecond) + 8, y(last[part]) + 4, `${name} ${label}`),
-    ])
+    return PARTS.map(({ part, label, kind }) => {
+      labels.push({ x: x(last.messagesPerSecond) + 8, y: y(last[part]) + 4, content: `${name} ${label}` })
+      return line(points.map(point => [x(point.messagesPerSecond), y(point[part])]), `line ${'ab'[n % 2]} ${kind}`)
+    })
   })
   const ticks = Array.from({ length: span + 1 }, (_, i) => 10 ** (low + i))
   const rates = [0, 0.25, 0.5, 0.75, 1].map(share => share * most)
@@ -50,7 +52,24 @@ export function latencyPlot ({ latencies }: Report): string | undefined {
     )),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 'thousand messages a second', { anchor: 'middle', kind: 'quiet' }),
     ...lines,
+    ...apart(labels).map(({ x, y, content }) => text(x, y, content)),
   ])
+}
+
+interface Label {
+  x: number
+  y: number
+  content: string
+}
+
+/** Moves down what would stand on another, so that each can be read. */
+function apart (labels: readonly Label[]): Label[] {
+  const placed: Label[] = []
+  for (const label of labels.toSorted((a, b) => a.y - b.y)) {
+    const above = placed[placed.length - 1]
+    placed.push({ ...label, y: Math.max(label.y, above === undefined ? 0 : above.y + LINE_HEIGHT) })
+  }
+  return placed
 }
 
 function pointText ({ name, messagesPerSecond, p50Ms, p99Ms }: LatencyPoint): string {

@@ -4,6 +4,7 @@ import type { Series, Target } from './result.js'
 /** Three digits of it, and the thousands apart. */
 export function figure (value: number): string {
   if (!Number.isFinite(value)) return '-'
+  if (value === 0) return '0'
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 0.01))))
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
@@ -20,7 +21,12 @@ export function cpu (series: Series | undefined): string {
 /** `2.61 (2.55 to 2.70)` */
 export function spread (ratio: Ratio | undefined): string {
   if (ratio === undefined) return '-'
-  return `${figure(ratio.value)} (${figure(ratio.from)} to ${figure(ratio.to)})`
+  return `${times(ratio.value)} (${times(ratio.from)} to ${times(ratio.to)})`
+}
+
+/** How many times, to a hundredth. */
+export function times (value: number): string {
+  return Number.isFinite(value) ? value.toFixed(2) : '-'
 }
 
 export function targetText (target: Target | undefined): string {

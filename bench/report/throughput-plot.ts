@@ -1,5 +1,5 @@
 import { ratio } from './judgement.js'
-import { figure } from './numbers.js'
+import { times } from './numbers.js'
 import type { Report } from './result.js'
 import { line, rectangle, svg, text } from './svg.js'
 
@@ -26,14 +26,14 @@ export function throughputPlot ({ results }: Report): string | undefined {
       text(LABELS - 10, y + 16, name, { anchor: 'end' }),
       rectangle(x(0), y + 4, x(value) - x(0), 16, 'a'),
       line([[x(from), y + 12], [x(to), y + 12]], 'axis'),
-      text(x(to) + 8, y + 16, `${figure(value)} times`),
+      text(x(to) + 8, y + 16, `${times(value)} times`),
     ]
   })
   return svg({
     width: WIDTH,
     height,
     title: 'Throughput beside Socket.IO',
-    description: bars.map(({ name, value }) => `${name}: ${figure(value)} times`).join('; '),
+    description: bars.map(({ name, value }) => `${name}: ${times(value)} times`).join('; '),
   }, [
     text(LABELS, 20, 'times the messages or deliveries a second of Socket.IO', { kind: 'quiet' }),
     ...elements,
