@@ -1,14 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Generator } from '../generator/generator.js'
 import { cpuSeconds } from '../process-usage.js'
 import type { Contestant } from '../stage.js'
 import { interleaved, type Run } from './closed-loop.js'
+import { quiet } from './quiet.js'
 import type { Shape } from './shape.js'
 
 /** Opened and closed before it counts. */
 const WARM_UP = 300
-
-const LOOK_MS = 200
 
 export const connects: Shape = {
   name: 'connects',
@@ -42,14 +40,4 @@ async function connect (generator: Generator, { pid, place }: Contestant, count:
   await generator.ask('close', { crowd: 'connects-' })
   await quiet(pid)
   return { perSecond: count / seconds, cpuUs: cpu / count * 1e6, failed: 0, otherCpuUs: [] }
-}
-
-/** Resolves when the process has nothing to do any more, so that the next run does not pay for the last. */
-export async function quiet (pid: number): Promise<void> {
-  for (let before = cpuSeconds(pid); ;) {
-    await delay(LOOK_MS)
-    const now = cpuSeconds(pid)
-    if (now - before < 0.05 * LOOK_MS / 1000 + 0.01) return
-    before = now
-  }
 }

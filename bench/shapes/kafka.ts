@@ -3,6 +3,7 @@ import { KafkaServer } from '../../test/helpers/kafka-server.js'
 import { Core, pin } from '../cores.js'
 import { closedLoop, interleaved } from './closed-loop.js'
 import { connectPairs } from './pairs.js'
+import { quiet } from './quiet.js'
 import { NotPossibleError, type Shape } from './shape.js'
 
 const BODY_BYTES = 128
@@ -39,7 +40,12 @@ export const kafka: Shape = {
         const pairs = await connectPairs(generator, contestant)
         return {
           name: contestant.name,
-          run: async () => await closedLoop(generator, contestant, pairs.load(WINDOW, BODY_BYTES), effort),
+          run: async () => {
+            const run = await closedLoop(generator, contestant, pairs.load(WINDOW, BODY_BYTES), effort)
+            // Events of it may still be on their way to Kafka.
+            await quiet(contestant.pid)
+            return run
+          },
         }
       }))
       const [subject, base] = await interleaved(runners, effort.rounds)
