@@ -2,6 +2,7 @@ import { freePort, RedisServer } from '../../test/helpers/redis-server.js'
 import { findRedis } from '../../scripts/find-redis.js'
 import { Core, pin } from '../cores.js'
 import type { Latency } from '../generator/orders.js'
+import { figure } from '../report/numbers.js'
 import type { Result } from '../report/result.js'
 import type { Contestant, Stage } from '../stage.js'
 import { median } from '../statistics.js'
@@ -107,6 +108,7 @@ function cpuLines (rounds: readonly Round[]): Result[] {
     median(rounds.map(({ across }) => across.cpuUs)),
     median(rounds.map(({ across }) => across.otherCpuUs[0])),
   ]
+  const rate = (run: 'within' | 'across'): string => figure(median(rounds.map(round => round[run].perSecond)))
   return (['sender', 'recipient'] as const).map(side => ({
     shape: 'nodes',
     name: `crossing adds, ${side}’s node`,
@@ -114,7 +116,8 @@ function cpuLines (rounds: readonly Round[]): Result[] {
     subject: { name: 'two nodes', values: added.map(sides => sides[side]) },
     target: { of: 'value', atMost: 10 },
     note: side === 'sender'
-      ? `one node alone ${one.toFixed(1)} µs; two nodes ${sender.toFixed(1)} µs and ${recipient.toFixed(1)} µs`
+      ? `one node alone ${one.toFixed(1)} µs, at ${rate('within')} messages/s; ` +
+        `two nodes ${sender.toFixed(1)} µs and ${recipient.toFixed(1)} µs, at ${rate('across')}`
       : undefined,
   }))
 }
