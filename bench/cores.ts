@@ -8,8 +8,10 @@ export const Core = {
   SERVER: 0,
   /** The generator, and all that is not measured: hook server, Redis, Kafka. */
   LOAD: 1,
-  /** A second gateway. On two cores it shares the first one's, since the generator must not wait for it. */
+  /** A second gateway at a steady rate. On two cores it shares the first one's: the generator looks all the time. */
   SECOND_SERVER: availableParallelism() > 2 ? 2 : 0,
+  /** A second gateway under load. On two cores it shares the generator's. */
+  BUSY_SECOND_SERVER: availableParallelism() > 2 ? 2 : 1,
 } as const
 
 /** The command, on one core where `taskset` is present. */
