@@ -13,8 +13,9 @@ import { MqEventSchema } from '../lib/gen/mics/hook/v1/hook_pb.js'
 import { KafkaConsumer } from '../test/helpers/kafka-consumer.js'
 import { KafkaServer } from '../test/helpers/kafka-server.js'
 import { Client } from './client.js'
+import { Core } from './cores.js'
 import { Processes } from './processes.js'
-import { median, quantile } from './quantile.js'
+import { median, quantile } from './statistics.js'
 
 const { values } = parseArgs({
   options: {
@@ -105,7 +106,7 @@ let kafka: KafkaServer | undefined
 try {
   kafka = await KafkaServer.start()
   await kafka.createTopic(TOPIC, { partitions: 4 })
-  const hooks = await processes.start(1, 'bench/trivial-hooks.ts')
+  const { url: hooks } = await processes.script(Core.LOAD, 'bench/trivial-hooks.ts')
   const env = {
     TENANT_AUTH_MAP: JSON.stringify({ [TENANT]: `${hooks}/unchecked` }),
     TENANT_HOOK_SECRETS: JSON.stringify({ [TENANT]: 'a-secret-to-sign-with' }),
@@ -117,8 +118,8 @@ try {
     KAFKA_MAX_PENDING_BYTES_PER_TENANT: String(256 * 1024 * 1024),
     KAFKA_QUEUE_MAX_BYTES: String(256 * 1024 * 1024),
   }
-  const without = await processes.start(0, 'bench/gateway.ts', env)
-  const withKafka = await processes.start(0, 'bench/gateway.ts', { ...env, KAFKA_BROKERS: kafka.brokers })
+  const { url: without } = await processes.script(Core.SERVER, 'bench/gateway.ts', env)
+  const { url: withKafka } = await processes.script(Core.SERVER, 'bench/gateway.ts', { ...env, KAFKA_BROKERS: kafka.brokers })
 
   const off: number[] = []
   const on: number[] = []

@@ -87,6 +87,11 @@ export class KafkaServer {
     }
   }
 
+  /** Of the process that runs now. */
+  get pid (): number {
+    return this.child.pid as number
+  }
+
   /** Where clients connect without TLS and SASL. */
   get brokers (): string {
     return this.brokersOf(openListener)

@@ -63,6 +63,11 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
+  /** Of the process that runs now. */
+  get pid (): number {
+    return this.child.pid as number
+  }
+
   /** Resolves when the process is gone. */
   async kill (): Promise<void> {
     if (this.isGone) return
