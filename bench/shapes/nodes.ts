@@ -7,10 +7,15 @@ import type { Result } from '../report/result.js'
 import type { Contestant, Stage } from '../stage.js'
 import { median } from '../statistics.js'
 import { closedLoop, type Run } from './closed-loop.js'
-import { connectPairs, PAIRS, type Pairs } from './pairs.js'
+import { connectPairs, type Pairs } from './pairs.js'
 import { NotPossibleError, type Shape } from './shape.js'
 
 const BODY_BYTES = 128
+/**
+ * One conversation has one message at a time on its way to another node, so that its order holds: it takes many for a
+ * load under which messages share what a batch costs.
+ */
+const PAIRS = 200
 const WINDOW = 8
 /** Messages a second for latency: far below what two gateways do that may share a core. */
 const CALM_RATE = 1000
@@ -38,9 +43,9 @@ export const nodes: Shape = {
       pin(Core.LOAD, redis.pid)
       const [a, b] = [await node(stage, redis, 'a', Core.SERVER), await node(stage, redis, 'b', Core.SECOND_SERVER)]
       const generator = await stage.generator()
-      const within = await connectPairs(generator, a)
-      const across = await connectPairs(generator, a, { to: b })
-      const twice = await connectPairs(generator, a)
+      const within = await connectPairs(generator, a, { count: PAIRS })
+      const across = await connectPairs(generator, a, { count: PAIRS, to: b })
+      const twice = await connectPairs(generator, a, { count: PAIRS })
       // Their second devices, so that a delivery more is what a message costs more.
       await generator.ask('open', {
         crowd: 'second-devices', place: { ...a.place, deviceId: 'second' }, users: twice.to, count: PAIRS,

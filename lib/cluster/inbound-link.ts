@@ -1,9 +1,9 @@
-import { create } from '@bufbuild/protobuf'
-import { ResultSchema, type HeldMessage, type LinkRequest, type Result } from '../gen/mics/node/v1/node_pb.js'
+import type { HeldMessage, LinkRequest } from '../gen/mics/node/v1/node_pb.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import { decodeMessageRequest } from '../protocol/client-frame.js'
 import { Delivery } from '../routing/delivery.js'
 import { decodeItem, type Deliver, type Item } from './item-codec.js'
+import { newResult, type ItemResult } from './item-result.js'
 import { Lateness } from './lateness.js'
 import { MAX_UNANSWERED, SLOW_FACTOR } from './node-rpc-limits.js'
 import { Outbox } from './outbox.js'
@@ -56,7 +56,7 @@ export class InboundLink {
         const asked = this.deps.isAddressee()
         const isAddressee = typeof asked === 'boolean' ? asked : await asked
         const lateMs = this.lateness.of(Number(sentAtMs))
-        const results: Result[] = []
+        const results: ItemResult[] = []
         for (const bytes of items) {
           const result = this.process(bytes, isAddressee ? lateMs : Infinity)
           if (result !== undefined) results.push(result)
@@ -77,7 +77,7 @@ export class InboundLink {
   }
 
   /** The answer, where it is known at once. */
-  private process (bytes: Uint8Array, lateMs: number): Result | undefined {
+  private process (bytes: Uint8Array, lateMs: number): ItemResult | undefined {
     const { seen, onFault, onRepeated } = this.deps
     const item = decodeItem(bytes)
     if (item === undefined) {
@@ -90,7 +90,7 @@ export class InboundLink {
       return known === 'in_progress' ? undefined : known
     }
     const isSlow = item.kind === 'hold' || item.kind === 'arrive'
-    const result = answer(item.id)
+    const result = newResult(item.id)
     if (lateMs > this.deps.timeoutMs * (isSlow ? SLOW_FACTOR : 1) * LATEST_BEGIN) {
       result.failed = true
       this.deps.onLate()
@@ -116,7 +116,7 @@ export class InboundLink {
     return result
   }
 
-  private deliver (deliver: Deliver, result: Result): Promise<unknown> | undefined {
+  private deliver (deliver: Deliver, result: ItemResult): Promise<unknown> | undefined {
     const { message: bytes, userIds, shared, seq, traceparent } = deliver
     const message = decodeMessageRequest(bytes)
     if (message === null) throw new Error('not a message')
@@ -131,7 +131,7 @@ export class InboundLink {
   }
 
   /** Answers when it is done. */
-  private finishAfter (done: Promise<unknown>, item: Item, result: Result): void {
+  private finishAfter (done: Promise<unknown>, item: Item, result: ItemResult): void {
     const { seen, onFault } = this.deps
     seen.begin(item.id, this.outbox)
     this.unfinished++
@@ -144,7 +144,7 @@ export class InboundLink {
     })
   }
 
-  private async runSlow (item: Item & { kind: 'hold' | 'arrive' }, result: Result): Promise<void> {
+  private async runSlow (item: Item & { kind: 'hold' | 'arrive' }, result: ItemResult): Promise<void> {
     const { service, now, seen } = this.deps
     if (seen.unfinished > MAX_UNFINISHED) throw new Error('more at once than a peer may ask for')
     if (item.kind === 'hold') {
@@ -156,10 +156,6 @@ export class InboundLink {
       await service.arrive(memberKey, { tenantId, userId, deviceId, order: Number(order) })
     }
   }
-}
-
-function answer (id: number): Result {
-  return create(ResultSchema, { id: BigInt(id) })
 }
 
 function positionsOf (some: readonly string[], userIds: readonly string[]): number[] {

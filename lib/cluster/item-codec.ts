@@ -2,7 +2,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { ItemSchema, type Arrival, type HeldMessage } from '../gen/mics/node/v1/node_pb.js'
 import { WireReader } from '../protocol/wire.js'
 import {
-  bytesSize, int64Size, stringSize, varintSize, writeBytes, writeInt64, writeString, writeVarint,
+  bytesSize, int64Size, packedSize, stringSize, varintSize,
+  writeBytes, writeInt64, writePacked, writeString, writeVarint,
 } from '../protocol/wire-writer.js'
 
 // An Item of mics.node.v1. A Deliver is coded by hand, because every message to another node is one: protobuf-es takes
@@ -46,7 +47,7 @@ const EMPTY = Buffer.alloc(0)
 
 /** Bytes of the Deliver in an item, which is some bytes more. */
 export function deliverSize ({ message, userIds, shared, seq, traceparent }: Deliver): number {
-  return bytesSize(message) + userIdsSize(userIds) + sharedSize(shared) + int64Size(seq) + stringSize(traceparent)
+  return bytesSize(message) + userIdsSize(userIds) + packedSize(shared) + int64Size(seq) + stringSize(traceparent)
 }
 
 /** @param size what `deliverSize` said */
@@ -58,7 +59,7 @@ export function encodeDeliver (id: number, deliver: Deliver, size: number): Buff
   pos = writeVarint(out, pos, size)
   pos = writeBytes(out, pos, DELIVER_MESSAGE, message)
   for (const userId of userIds) pos = writeElement(out, pos, userId)
-  pos = writeShared(out, pos, shared)
+  pos = writePacked(out, pos, DELIVER_SHARED_PACKED, shared)
   pos = writeInt64(out, pos, DELIVER_SEQ, seq)
   pos = writeString(out, pos, DELIVER_TRACEPARENT, traceparent)
   // The buffer comes uninitialised: one that is not filled exactly would send other people's data.
@@ -181,25 +182,5 @@ function writeElement (out: Buffer, pos: number, userId: string): number {
   if (userId.length > 0) return writeString(out, pos, DELIVER_USER_ID, userId)
   out[pos++] = DELIVER_USER_ID
   out[pos++] = 0
-  return pos
-}
-
-function packedSize (values: readonly number[]): number {
-  let size = 0
-  for (const value of values) size += varintSize(value)
-  return size
-}
-
-function sharedSize (shared: readonly number[]): number {
-  if (shared.length === 0) return 0
-  const size = packedSize(shared)
-  return 1 + varintSize(size) + size
-}
-
-function writeShared (out: Buffer, pos: number, shared: readonly number[]): number {
-  if (shared.length === 0) return pos
-  out[pos++] = DELIVER_SHARED_PACKED
-  pos = writeVarint(out, pos, packedSize(shared))
-  for (const value of shared) pos = writeVarint(out, pos, value)
   return pos
 }

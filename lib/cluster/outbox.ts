@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { LinkResponseSchema, type LinkResponse, type Result } from '../gen/mics/node/v1/node_pb.js'
+import { LinkResponseSchema, type LinkResponse } from '../gen/mics/node/v1/node_pb.js'
+import { encodeResult, type ItemResult } from './item-result.js'
 import type { Answers } from './seen-items.js'
 
 /** Results that wait here for the peer to take them: beyond it, no more of its items are read. */
@@ -7,7 +8,7 @@ const MAX_WAITING = 16_384
 
 /** What goes back on one stream. What is ready at once leaves as one response. */
 export class Outbox implements Answers, AsyncIterable<LinkResponse> {
-  private waiting: Result[] = []
+  private waiting: ItemResult[] = []
   private ended?: { error?: Error }
   private wakeReader?: () => void
   private wakeWriter?: () => void
@@ -16,7 +17,7 @@ export class Outbox implements Answers, AsyncIterable<LinkResponse> {
     return this.ended !== undefined
   }
 
-  push (results: Result[]): void {
+  push (results: ItemResult[]): void {
     if (this.isEnded || results.length === 0) return
     for (const result of results) this.waiting.push(result)
     this.wakeReader?.()
@@ -41,7 +42,7 @@ export class Outbox implements Answers, AsyncIterable<LinkResponse> {
         const results = this.waiting
         this.waiting = []
         this.wakeWriter?.()
-        yield create(LinkResponseSchema, { results })
+        yield create(LinkResponseSchema, { results: results.map(encodeResult) })
       } else if (this.ended !== undefined) {
         if (this.ended.error !== undefined) throw this.ended.error
         return

@@ -1,4 +1,4 @@
-import type { Result } from '../gen/mics/node/v1/node_pb.js'
+import type { ItemResult } from './item-result.js'
 
 export type ItemKind = 'deliver' | 'hold' | 'arrive'
 
@@ -39,7 +39,7 @@ export class PeerItem {
     readonly tenantId: string,
     readonly bytes: number,
     readonly encode: () => Uint8Array,
-    readonly settled: (outcome: Result | Unanswered) => void
+    readonly settled: (outcome: ItemResult | Unanswered) => void
   ) {}
 
   /** The peer answers when it has done something that takes time, such as handing over messages. */

@@ -1,9 +1,10 @@
-import { Code, type ConnectError } from '@connectrpc/connect'
+import { Code, ConnectError } from '@connectrpc/connect'
 import { Breaker, BreakerState } from '../breaker/breaker.js'
-import type { LinkResponse, Result } from '../gen/mics/node/v1/node_pb.js'
+import type { LinkResponse } from '../gen/mics/node/v1/node_pb.js'
 import type { LogLine, ThrottledLog } from '../log/throttled-log.js'
 import type { Member } from '../node-directory/node-directory.js'
 import { Deadlines } from './deadlines.js'
+import { decodeResult, type ItemResult } from './item-result.js'
 import { MAX_BATCH_BYTES, maxItemBytes, maxLinkBytes, SLOW_FACTOR } from './node-rpc-limits.js'
 import type { PeerItem, Unanswered } from './peer-item.js'
 import { PeerQueue } from './peer-queue.js'
@@ -195,8 +196,10 @@ export class PeerLink {
 
   private onResponse ({ results }: LinkResponse): void {
     let isAnswered = false
-    for (const result of results) {
-      const item = this.unanswered.get(Number(result.id))
+    for (const bytes of results) {
+      const result = decodeResult(bytes)
+      if (result === undefined) throw new ConnectError('a result that cannot be read', Code.DataLoss)
+      const item = this.unanswered.get(result.id)
       // Otherwise its time was over.
       if (item === undefined) continue
       isAnswered = true
@@ -278,7 +281,7 @@ export class PeerLink {
     for (const item of items) this.settle(item, unanswered)
   }
 
-  private settle (item: PeerItem, outcome: Result | Unanswered): void {
+  private settle (item: PeerItem, outcome: ItemResult | Unanswered): void {
     const deadlines = item.isSlow ? this.slow : this.quick
     deadlines.delete(item)
     this.unanswered.delete(item)
@@ -297,7 +300,7 @@ export class PeerLink {
     this.events.onRetired()
   }
 
-  private tell (item: PeerItem, outcome: Result | Unanswered): void {
+  private tell (item: PeerItem, outcome: ItemResult | Unanswered): void {
     this.events.onSettled(item, typeof outcome === 'string' ? outcome : undefined)
     item.settled(outcome)
   }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
-import { HeldMessageSchema, type HeldMessage, type Result } from '../gen/mics/node/v1/node_pb.js'
+import { HeldMessageSchema, type HeldMessage } from '../gen/mics/node/v1/node_pb.js'
 import { Counts } from '../metrics/tenant-metrics.js'
 import type { Member, NodeDirectory } from '../node-directory/node-directory.js'
 import type { OfflineEntry } from '../offline/offline-entry.js'
 import { encodeMessageRequest, messageSize } from '../protocol/server-frame.js'
 import type { Delivery } from '../routing/delivery.js'
 import { deliverSize, encodeArrival, encodeDeliver, encodeHold } from './item-codec.js'
+import type { ItemResult } from './item-result.js'
 import { MAX_BATCH_BYTES } from './node-rpc-limits.js'
 import { PeerItem, type ItemKind, type Unanswered } from './peer-item.js'
 import { PeerLink, type PeerLinkOptions } from './peer-link.js'
@@ -127,7 +128,7 @@ export class PeerLinks extends EventEmitter<PeerLinksEvents> implements Peers {
 
   private call (
     memberKey: string, kind: ItemKind, tenantId: string, bytes: number, encode: (id: number) => Uint8Array
-  ): Promise<Result | undefined> {
+  ): Promise<ItemResult | undefined> {
     const link = this.link(memberKey)
     if (link === undefined) {
       this.calls[kind].add('closed')

@@ -1,9 +1,9 @@
-import type { Result } from '../gen/mics/node/v1/node_pb.js'
+import type { ItemResult } from './item-result.js'
 import { SEEN_POSITIONS, SEEN_RESULTS } from './node-rpc-limits.js'
 
 /** Where results go: the stream on which an item was asked for last. */
 export interface Answers {
-  push (results: Result[]): void
+  push (results: ItemResult[]): void
 }
 
 /**
@@ -11,7 +11,7 @@ export interface Answers {
  * and not done again. The oldest answers are forgotten beyond a bound that exceeds what a peer has unanswered.
  */
 export class SeenItems {
-  private readonly results = new Map<number, Result>()
+  private readonly results = new Map<number, ItemResult>()
   private positions = 0
   private readonly inProgress = new Map<number, Answers>()
 
@@ -23,7 +23,7 @@ export class SeenItems {
   }
 
   /** The answer, if the item had one; `in_progress`: it will go to `answers`; undefined: the item is new. */
-  find (id: number, answers: Answers): Result | 'in_progress' | undefined {
+  find (id: number, answers: Answers): ItemResult | 'in_progress' | undefined {
     const result = this.results.get(id)
     if (result !== undefined) return result
     if (!this.inProgress.has(id)) return undefined
@@ -36,25 +36,31 @@ export class SeenItems {
   }
 
   /** Answers an item that was begun. */
-  finish (result: Result): void {
-    const id = Number(result.id)
+  finish (result: ItemResult): void {
+    const { id } = result
     const answers = this.inProgress.get(id)
     this.inProgress.delete(id)
     this.remember(id, result)
     answers?.push([result])
   }
 
-  remember (id: number, result: Result): void {
+  remember (id: number, result: ItemResult): void {
     this.results.set(id, result)
     this.positions += positionsIn(result)
-    while (this.results.size > this.maxResults || (this.positions > this.maxPositions && this.results.size > 1)) {
-      const [[oldest, forgotten]] = this.results
-      this.results.delete(oldest)
-      this.positions -= positionsIn(forgotten)
+    if (this.results.size > this.maxResults) this.forgetOldest(Math.ceil(this.maxResults / 16))
+    while (this.positions > this.maxPositions && this.results.size > 1) this.forgetOldest(1)
+  }
+
+  /** Many at once where it can be: finding the first key of a Map that lost its first keys is slow. */
+  private forgetOldest (count: number): void {
+    for (const [id, result] of this.results) {
+      if (count-- === 0) break
+      this.results.delete(id)
+      this.positions -= positionsIn(result)
     }
   }
 }
 
-function positionsIn ({ missing, moved }: Result): number {
+function positionsIn ({ missing, moved }: ItemResult): number {
   return missing.length + moved.length
 }

@@ -142,3 +142,24 @@ function writeLongInt64 (out: Buffer, pos: number, value: bigint): number {
   out[pos++] = Number(rest)
   return pos
 }
+
+/** A list of uint32, packed. */
+export function packedSize (values: readonly number[]): number {
+  if (values.length === 0) return 0
+  const size = elementsSize(values)
+  return 1 + varintSize(size) + size
+}
+
+export function writePacked (out: Buffer, pos: number, tag: number, values: readonly number[]): number {
+  if (values.length === 0) return pos
+  out[pos++] = tag
+  pos = writeVarint(out, pos, elementsSize(values))
+  for (const value of values) pos = writeVarint(out, pos, value)
+  return pos
+}
+
+function elementsSize (values: readonly number[]): number {
+  let size = 0
+  for (const value of values) size += varintSize(value)
+  return size
+}

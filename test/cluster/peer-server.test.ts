@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
+import { fromBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import t, { type Test } from 'tap'
 import { decodeItem, deliverSize, encodeDeliver } from '../../lib/cluster/item-codec.js'
 import { PeerServer } from '../../lib/cluster/peer-server.js'
-import { NodeService, type LinkResponse, type Result } from '../../lib/gen/mics/node/v1/node_pb.js'
+import { NodeService, ResultSchema, type LinkResponse, type Result } from '../../lib/gen/mics/node/v1/node_pb.js'
 import { ThrottledLog } from '../../lib/log/throttled-log.js'
 import { encodeMessageRequest } from '../../lib/protocol/server-frame.js'
 import { aMessage } from '../helpers/message.js'
@@ -47,7 +48,7 @@ class RawLink {
   }
 
   get results (): Result[] {
-    return this.responses.flatMap(({ results }) => results)
+    return this.responses.flatMap(({ results }) => results.map(bytes => fromBinary(ResultSchema, bytes)))
   }
 
   send (...items: Uint8Array[]): void {

@@ -5,6 +5,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import type { Test } from 'tap'
 import { MessageRequestSchema } from '../../lib/gen/mics/message/v1/message_pb.js'
+import { encodeResult, newResult } from '../../lib/cluster/item-result.js'
 import { ItemSchema, NodeService } from '../../lib/gen/mics/node/v1/node_pb.js'
 import type { Member } from '../../lib/node-directory/node-directory.js'
 import { aMember } from './test-directory.js'
@@ -36,7 +37,7 @@ export async function startScripted (
             kind.case === 'deliver' ? fromBinary(MessageRequestSchema, kind.value.message).msgId : '')
           requests.push({ msgIds, bytes: encoded.reduce((sum, { length }) => sum + length, 0) })
           if (msgIds.some(seversOn)) for (const session of sessions) session.destroy()
-          else yield { results: items.map(({ id }) => ({ id, count: 1 })) }
+          else yield { results: items.map(({ id }) => encodeResult({ ...newResult(Number(id)), count: 1 })) }
         }
       },
     }),

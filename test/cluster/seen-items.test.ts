@@ -1,17 +1,16 @@
-import { create } from '@bufbuild/protobuf'
 import t from 'tap'
+import { newResult, type ItemResult } from '../../lib/cluster/item-result.js'
 import { MAX_UNANSWERED } from '../../lib/cluster/node-rpc-limits.js'
 import { SeenItems } from '../../lib/cluster/seen-items.js'
-import { ResultSchema, type Result } from '../../lib/gen/mics/node/v1/node_pb.js'
 
-function result (id: number, missing: number[] = []): Result {
-  return create(ResultSchema, { id: BigInt(id), missing })
+function result (id: number, missing: number[] = []): ItemResult {
+  return { ...newResult(id), missing }
 }
 
 class Collected {
   readonly ids: number[] = []
-  push (results: Result[]): void {
-    for (const { id } of results) this.ids.push(Number(id))
+  push (results: ItemResult[]): void {
+    for (const { id } of results) this.ids.push(id)
   }
 }
 
