@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import fp from 'fastify-plugin'
 import websocket from '@fastify/websocket'
 import { CloseCode } from '../lib/protocol/close-codes.js'
@@ -39,8 +41,21 @@ export default fp(async app => {
       }, done)
     },
   })
+  // Behind a request that is not answered yet the plugin can do nothing with an upgrade but log it, and the socket,
+  // which nobody reads any more, would stay open for ever. No WebSocket client sends one there.
+  const [upgrade] = app.server.listeners('upgrade')
+  app.server.off('upgrade', upgrade as () => void)
+  app.server.on('upgrade', (request, socket, head) => {
+    if (isAnswering(socket)) socket.destroy()
+    else upgrade.call(app.server, request, socket, head)
+  })
   // Left alone, it would accept the upgrade of any other route, close it at once, and log its URL, query and all.
   app.addHook('onRequest', async (request, reply) => {
     if (request.ws && request.routeOptions.url !== '/ws') await reply.code(404).send({ error: 'no WebSocket here: connect to /ws' })
   })
 }, { name: 'websocket', dependencies: ['config'] })
+
+/** Whether a response to an earlier request is still to be written to it. Node has no public name for that. */
+function isAnswering (socket: Duplex & { _httpMessage?: ServerResponse | null }): boolean {
+  return socket._httpMessage !== undefined && socket._httpMessage !== null
+}

@@ -9,7 +9,7 @@ export type BreakerState = typeof BreakerState[keyof typeof BreakerState]
  * Opens after a number of failures in a row, refuses calls for a while, then lets one through: its success closes the
  * breaker, its failure opens it again. opossum keeps the states; the count in a row is ours, because opossum only
  * opens on a percentage of a time window. While it is closed calls go past opossum, which would only count them too, at
- * 6 µs each.
+ * some cost.
  */
 export class Breaker {
   private failuresInRow = 0

@@ -18,6 +18,9 @@ const BULK_WAIT_MS = 4
 /** Flushed between two looks at the clock, and for one tenant until it is the next one's turn. */
 const BULK_CHUNK = 16
 
+/** Those done are let go when there are as many, and as many as those still waiting. */
+const MIN_DONE = 1024
+
 /** In the order of coming; those before `next` are done. */
 interface TenantBulk {
   readonly items: BulkFlushable[]
@@ -91,16 +94,23 @@ export class FlushQueue {
   /** Some for the tenant that has waited longest; then it is last. */
   private flushChunk (): void {
     const [[tenantId, ofTenant]] = this.bulk
-    this.bulk.delete(tenantId)
-    const end = Math.min(ofTenant.next + BULK_CHUNK, ofTenant.items.length)
+    const { items } = ofTenant
+    const end = Math.min(ofTenant.next + BULK_CHUNK, items.length)
     try {
       while (ofTenant.next < end) {
-        const item = ofTenant.items[ofTenant.next++]
+        const item = items[ofTenant.next++]
         item.isInBulk = false
         item.flush()
       }
     } finally {
-      if (ofTenant.next < ofTenant.items.length) this.bulk.set(tenantId, ofTenant)
+      // Only now: what a flush adds joins those that are here.
+      this.bulk.delete(tenantId)
+      if (ofTenant.next < items.length) this.bulk.set(tenantId, ofTenant)
+      // A tenant whose groups never rest has always some that wait.
+      if (ofTenant.next >= MIN_DONE && ofTenant.next * 2 >= items.length) {
+        items.splice(0, ofTenant.next)
+        ofTenant.next = 0
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { Cluster, type Redis } from 'ioredis'
+import { withinMs } from '../timing/within-ms.js'
 import { InFlight, TimeoutError } from './in-flight.js'
 import { allMasters, askMaster, connectedMasters, masterName, type MasterState } from './masters.js'
 import { createRedisClient, type RedisClient } from './redis-client.js'
@@ -47,6 +48,7 @@ const REVIVAL_DELAY_MS = 500
 export class RedisLink extends EventEmitter<RedisLinkEvents> {
   private readonly client: RedisClient
   private readonly place: string
+  private readonly timeoutMs: number
   private readonly calls: InFlight
   private readonly probes: InFlight
   private readonly failureCounts = new Map<string, number>()
@@ -64,6 +66,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     super()
     const parsed = parseRedisUrl(url)
     this.place = redisPlace(parsed)
+    this.timeoutMs = timeoutMs
     this.calls = new InFlight(timeoutMs)
     this.probes = new InFlight(timeoutMs)
     this.client = createRedisClient(parsed, timeoutMs, name)
@@ -134,8 +137,9 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     if (this.isClosed) return
     this.isClosed = true
     clearInterval(this.timer)
-    // Not only answered: handed on to whoever called, too, which takes a few turns of promises more.
-    await this.calls.idle()
+    // Not only answered: handed on to whoever called, too, which takes a few turns of promises more. For as long as a
+    // call may take: who keeps calling keeps nothing open.
+    await withinMs(this.timeoutMs, this.calls.idle())
     if (this.isUp) {
       try {
         await this.probes.wait(this.client.quit())
@@ -225,8 +229,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   }
 
   private judge (): void {
-    if (!this.isAnyServing || this.isClosed) this.goDown()
-    else if (!this.isUp && this.isAcquainted) {
+    if (!this.isAnyServing) this.goDown()
+    else if (!this.isUp && this.isAcquainted && !this.isClosed) {
       this.downAt = undefined
       this.emit('up')
     }

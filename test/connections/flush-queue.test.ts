@@ -1,4 +1,5 @@
 import t from 'tap'
+import { collectGarbage } from '../helpers/collect-garbage.js'
 import { FlushQueue, type BulkFlushable } from '../../lib/connections/flush-queue.js'
 
 class Item implements BulkFlushable {
@@ -113,4 +114,36 @@ t.test('tenants take turns: a large fan-out of one holds up no other', async t =
   t.equal(done.filter(name => name === 'small').length, 3)
   t.ok(done.length < 60, `${done.length} by then`)
   await turnsUntil(() => done.length === 1003)
+})
+
+t.test('bulk that a flush adds is flushed, too', async t => {
+  const { queue, done, item } = setup()
+  const added = item('added')
+  queue.addBulk('t1', new Item('adds', () => queue.addBulk('t1', added)))
+  for (let i = 0; i < 20; i++) queue.addBulk('t1', item(`${i}`))
+  await turnsUntil(() => done.includes('19'))
+  await turn()
+  t.equal(done.at(-1), 'added', 'behind those that were there')
+})
+
+t.test('what has been flushed is let go, although bulk of the tenant always waits', async t => {
+  const { queue, clock, done, item } = setup(0.1)
+  const first = (): WeakRef<Item> => {
+    const one = item('first')
+    queue.addBulk('t1', one)
+    return new WeakRef(one)
+  }
+  const flushed = first()
+  const items = Array.from({ length: 50 }, (_, i) => item(`${i}`))
+  // Before each turn all wait again, and a turn does not flush as many.
+  for (let turns = 0; turns < 300; turns++) {
+    for (const each of items) queue.addBulk('t1', each)
+    clock.ms += 1
+    await turn()
+    if (items.every(({ isInBulk }) => !isInBulk)) t.fail('none waits')
+  }
+  t.ok(done.includes('first'))
+  collectGarbage()
+  t.equal(flushed.deref(), undefined)
+  await turnsUntil(() => items.every(({ isInBulk }) => !isInBulk))
 })

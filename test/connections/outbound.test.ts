@@ -68,7 +68,8 @@ interface Setup {
 function setup (maxBytes = 1024 * KIB): Setup {
   const socket = new FakeSocket()
   const written: string[] = []
-  const outbound = new Outbound<string>(socket, maxBytes, new FlushQueue(), {
+  // A clock that stands: bulk waits for a turn without new frames, however slow the machine is.
+  const outbound = new Outbound<string>(socket, maxBytes, new FlushQueue(() => 0), {
     tenantId: 't1',
     get isOpen () { return socket.isOpen },
     onWritten: cargo => { written.push(cargo) },
@@ -97,6 +98,38 @@ t.test('the frames of one turn are one write, in order', async t => {
   await socket.complete()
   t.same(written, ['a', 'b', 'c'])
   t.equal(outbound.bytes, 0)
+})
+
+t.test('a frame of a large fan-out is written a little later, with those that came meanwhile', async t => {
+  const { socket, outbound } = setup()
+  outbound.send(frame(1, 'a'), 'a', true)
+  await turn()
+  outbound.send(frame(1, 'b'), 'b', true)
+  while (socket.writes.length === 0) await turn()
+  t.equal(Buffer.concat(socket.writes[0]).toString(), 'ab')
+})
+
+t.test('a prompt frame takes those of large fan-outs before it along, in order', async t => {
+  const { socket, outbound } = setup()
+  outbound.send(frame(1, 'a'), 'a', true)
+  outbound.send(frame(1, 'b'), 'b')
+  outbound.send(frame(1, 'c'), 'c', true)
+  await turn()
+  t.equal(Buffer.concat(socket.writes.flat()).toString(), 'abc')
+  await socket.complete()
+  while (outbound.isInBulk) await turn()
+  t.equal(socket.bytesWritten, 3, 'and nothing twice')
+})
+
+t.test('close does not wait for the turn of a large fan-out', async t => {
+  const { socket, outbound } = setup()
+  outbound.send(frame(70 * KIB), 'a', true)
+  outbound.send(frame(70 * KIB), 'b', true)
+  t.same(outbound.close(), ['b'])
+  t.equal(socket.bytesWritten, 70 * KIB)
+  await socket.complete()
+  while (outbound.isInBulk) await turn()
+  t.equal(socket.bytesWritten, 70 * KIB, 'nothing behind the end')
 })
 
 t.test('large frames are written together without being copied', async t => {
@@ -257,6 +290,7 @@ t.test('the late callback of a batch that was taken at once does not speak for t
 interface Send {
   do: 'send'
   bytes: number
+  isBulk: boolean
 }
 
 type Step = Send | { do: 'complete' | 'turn' | 'switch' | 'flush' }
@@ -264,7 +298,7 @@ type Step = Send | { do: 'complete' | 'turn' | 'switch' | 'flush' }
 const bytes = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 70 * KIB }))
 
 const steps = fc.array(fc.oneof(
-  { weight: 6, arbitrary: bytes.map((bytes): Step => ({ do: 'send', bytes })) },
+  { weight: 6, arbitrary: fc.record<Send>({ do: fc.constant('send'), bytes, isBulk: fc.boolean() }) },
   { weight: 4, arbitrary: fc.constantFrom<Step>({ do: 'complete' }, { do: 'turn' }, { do: 'switch' }, { do: 'flush' }) }
 ), { maxLength: 60 })
 
@@ -277,9 +311,9 @@ t.test('property: cargo is reported written, or returned by close or unconfirmed
     for (const step of steps) {
       switch (step.do) {
         case 'send': {
-          const { bytes } = step
+          const { bytes, isBulk } = step
           const room = outbound.hasRoom(bytes)
-          const fits = outbound.send(frame(bytes), `${sent++}`)
+          const fits = outbound.send(frame(bytes), `${sent++}`, isBulk)
           assert(fits || !room, 'what had room fits')
           sentBytes += bytes
           sizes.push(bytes)

@@ -215,3 +215,36 @@ t.test('close lets calls under way be answered, says nothing, and leaves no conn
   t.strictSame(events, [])
   await t.rejects(link.run('test', async redis => await redis.ping()), unavailable)
 })
+
+t.test('close lets calls under way be answered, although a look at the master ends meanwhile', async t => {
+  const server = await withRedis(t)
+  const link = await connectLink(t, server.url, { probeIntervalMs: 10 })
+  server.pause()
+  // Timers end in their order: now a look is under way.
+  await delay(30)
+  const answer = link.run('test', async redis => await redis.blpop('nothing', 0.2))
+  const closed = link.close()
+  server.resume()
+  t.equal(await answer, null)
+  await closed
+})
+
+t.test('close does not wait for who keeps calling', async t => {
+  const server = await withRedis(t)
+  const link = await connectLink(t, server.url, { timeoutMs: 1000 })
+  const refused = t.rejects(keepCalling(), unavailable)
+  await link.close()
+  await refused
+
+  /** Always one call under way. */
+  async function keepCalling (): Promise<void> {
+    const ping = async (): Promise<string> => await link.run('test', async redis => await redis.ping())
+    for (let call = ping(); ;) {
+      await new Promise(resolve => setImmediate(resolve))
+      const next = ping()
+      next.catch(() => {})
+      await call
+      call = next
+    }
+  }
+})
