@@ -17,7 +17,8 @@ export async function refusePortsInUse (
     try {
       await listen(host, own)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error) || error.code !== 'EADDRINUSE') throw error
+      // Whatever else is wrong with it, the worker says, and names NODE_PORT.
+      if (!(error instanceof Error && 'code' in error) || error.code !== 'EADDRINUSE') continue
       throw new CommandError('MICS_PORTS', `port ${own} is in use by another process, and ${workers} workers take the ports ` +
         `${nodePort} to ${nodePort + workers - 1} for their peers; stop that one, or choose another first port with NODE_PORT`)
     }

@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify'
 import { loadConfig } from '../lib/config/load-config.js'
 import { exit, exitAfter } from '../lib/lifecycle/process-end.js'
 import { PrimaryLink, StoppedError } from '../lib/workers/primary-link.js'
@@ -11,6 +12,12 @@ import { withFileProblems } from './load-all.js'
 
 const [worker = 1, workers = 1] = process.argv.slice(2).map(Number)
 const primary = new PrimaryLink(worker, workers)
+let log: FastifyBaseLogger | undefined
+primary.ending.addEventListener('abort', () => {
+  if (log === undefined) process.exit(1) // It has not started yet.
+  log.warn('ending at once')
+  exit(log, 1)
+})
 try {
   const config = loadConfig(process.env)
   const { startServer } = await import('../server.js')
@@ -21,10 +28,7 @@ try {
     worker: { id: worker, metrics: primary.metrics },
     beforeListen: async () => { await primary.mayListen() },
   })
-  primary.ending.addEventListener('abort', () => {
-    app.log.warn('ending at once')
-    exit(app.log, 1)
-  })
+  log = app.log
   const stop = (): void => { exitAfter(close, app.log) }
   primary.stopping.addEventListener('abort', stop)
   if (primary.stopping.aborted) stop()

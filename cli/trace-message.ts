@@ -1,9 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { Command, InvalidArgumentError } from 'commander'
+import type { GatewayConfig } from '../lib/config/gateway-config.js'
 import { loadConfig } from '../lib/config/load-config.js'
 import { reachableHost } from '../lib/config/reachable-host.js'
 import type { NodeTrace } from '../lib/gen/mics/node/v1/node_pb.js'
 import { askForTrace } from '../lib/message-trace/trace-client.js'
+import { workerCount } from '../lib/workers/worker-count.js'
+import { workerNodePort } from '../lib/workers/worker-variables.js'
 import type { EventFormat } from './event-lines.js'
 import { defaultFormat, formatOption } from './events-tail.js'
 import { CommandError, fail } from './failure.js'
@@ -25,7 +28,7 @@ export function traceMessageCommand (): Command {
     .description('why a message did not arrive: what each node did with it')
     .requiredOption('-t, --tenant <id>', 'whose message')
     .requiredOption('-m, --msg <id>', 'its msg_id, as in its ack')
-    .option('--node <url>', 'NODE_PORT of any node, which asks the others (default: NODE_PORT on this machine)', parseNode)
+    .option('--node <url>', 'NODE_PORT of any node, which asks the others (default: NODE_PORT on this machine, of several WORKERS the first that answers)', parseNode)
     .addOption(formatOption())
     .addHelpText('after', `
 It presents CLUSTER_GRPC_TOKEN, of several the first, which must be the nodes' own. A node that is alone answers too, where it has one.
@@ -58,17 +61,28 @@ async function traceMessage (env: NodeJS.ProcessEnv, options: TraceOptions): Pro
 }
 
 async function ask (env: NodeJS.ProcessEnv, { tenant, msg, node }: TraceOptions): Promise<NodeTrace[]> {
-  const { host, nodePort, peerTimeoutMs, clusterGrpcTokens: [token] } = loadConfig(env, { embedded: true })
+  const config = loadConfig(env, { embedded: true })
+  const { peerTimeoutMs, clusterGrpcTokens: [token] } = config
   if (token === undefined) {
     throw new CommandError('MICS_NO_TOKEN', 'set CLUSTER_GRPC_TOKEN to what the nodes have; a node without one cannot be asked')
   }
-  const url = node ?? `http://${reachableHost(host)}:${nodePort}`
-  try {
-    const question = { tenantId: tenant, msgId: msg, askMembers: true }
-    return (await askForTrace(url, token, question, peerTimeoutMs + ANSWER_MS)).nodes
-  } catch (error) {
-    throw new CommandError('MICS_NODE_UNREACHABLE', problemWith(url, ConnectError.from(error)))
+  const question = { tenantId: tenant, msgId: msg, askMembers: true }
+  let problem: CommandError | undefined
+  for (const url of node === undefined ? nodesHere(config) : [node]) {
+    try {
+      return (await askForTrace(url, token, question, peerTimeoutMs + ANSWER_MS)).nodes
+    } catch (error) {
+      // Of several the first one's: they are all of one kind.
+      problem ??= new CommandError('MICS_NODE_UNREACHABLE', problemWith(url, ConnectError.from(error)))
+    }
   }
+  throw problem ?? new Error('there is no node to ask')
+}
+
+/** Where the nodes of this configuration listen: several workers, one of which may be down, at ports in a row. */
+function nodesHere ({ host, nodePort, workers }: GatewayConfig): string[] {
+  const count = nodePort === 0 ? 1 : workerCount(workers)
+  return Array.from({ length: count }, (_, index) => `http://${reachableHost(host)}:${workerNodePort(nodePort, index + 1)}`)
 }
 
 function problemWith (url: string, { code, message }: ConnectError): string {

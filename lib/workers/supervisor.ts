@@ -102,13 +102,16 @@ export class Supervisor {
 
   #onceAllListen: (url: string) => void = () => {}
 
-  /** Drains all side by side. Resolves when they have ended, with whether each did so as it should. */
+  /**
+   * Drains all side by side. Resolves when they have ended, with whether each did so as it should; of one that did not
+   * the log says it.
+   */
   async stop (): Promise<boolean> {
-    this.#stopping.abort()
-    const living = this.#places.map(({ process }) => process).filter(({ isGone }) => !isGone)
-    for (const process of living) process.tell({ kind: 'stop' })
-    const endings = await Promise.all(living.map(({ ended }) => ended))
-    clearInterval(this.#pings)
+    const endings = await this.#drain((worker, process, ending) => {
+      if (ending.exitCode === 0) return
+      const fields = { worker, pid: process.pid, how: howItEnded(ending), problem: ending.failure?.text }
+      this.#options.log.error(fields, 'a worker has not ended as it should: its last lines say why')
+    })
     return endings.every(({ exitCode }) => exitCode === 0)
   }
 
@@ -219,10 +222,25 @@ export class Supervisor {
   }
 
   async #giveUp (): Promise<void> {
-    clearInterval(this.#pings)
     const killing = setTimeout(() => this.#kill(), GIVE_UP_MS)
-    await this.stop()
+    await this.#drain(() => {})
     clearTimeout(killing)
+  }
+
+  /** @param tell hears of each as it ends */
+  async #drain (tell: (worker: number, process: WorkerProcess, ending: Ending) => void): Promise<Ending[]> {
+    this.#stopping.abort()
+    const endings = [...this.#places.entries()]
+      .filter(([, { process }]) => !process.isGone)
+      .map(async ([index, { process }]) => {
+        process.tell({ kind: 'stop' })
+        const ending = await process.ended
+        tell(index + 1, process, ending)
+        return ending
+      })
+    const all = await Promise.all(endings)
+    clearInterval(this.#pings)
+    return all
   }
 
   #kill (): void {

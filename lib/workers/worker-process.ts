@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster'
 import { once } from 'node:events'
+import { ConnectionsInTransit } from './connections-in-transit.js'
 import type { FromWorker, StartFailure, ToWorker } from './worker-messages.js'
 
 /** How a worker has ended. */
@@ -32,6 +33,7 @@ export class WorkerProcess {
   /** @param hear what it says, but what this class understands itself */
   constructor (worker: Worker, hear: (message: FromWorker) => void) {
     this.#worker = worker
+    const inTransit = new ConnectionsInTransit(worker.process)
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'pong') this.#unanswered = 0
       else if (message.kind === 'failed') this.#failure = { text: message.text, exitCode: message.exitCode }
@@ -41,6 +43,7 @@ export class WorkerProcess {
       .then(ending => {
         this.isGone = true
         this.isListening = false
+        inTransit.close()
         return { ...ending, failure: this.#failure }
       })
   }

@@ -88,9 +88,7 @@ export class WorkersMetrics {
       }
     })
     send({ kind: 'gather-metrics', question })
-    const own = await this.#own()
-    await answered
-    this.#open.delete(question)
+    const [own] = await Promise.all([this.#own(), answered]).finally(() => this.#open.delete(question))
     const texts = new Map(gathering.texts).set(worker, own)
     const all = Array.from({ length: workers }, (_, index) => texts.get(index + 1))
     const ofWorkers = metricsOfWorkers(all.map(text => text !== undefined), gathering.primary)

@@ -2,16 +2,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import t from 'tap'
-import { freePort, isFree, lastingPort } from '../helpers/free-port.js'
+import { freePort, portsInARow } from '../helpers/free-port.js'
 import { isAlive, linesOf, Workers } from '../process/workers.js'
-
-/** The first of two ports in a row that are free. */
-async function twoPorts (): Promise<number> {
-  for (;;) {
-    const port = await lastingPort()
-    if (await isFree(port + 1)) return port
-  }
-}
 
 async function take (port: number): Promise<() => Promise<void>> {
   const server = createServer().listen(port, '127.0.0.1')
@@ -20,7 +12,7 @@ async function take (port: number): Promise<() => Promise<void>> {
 }
 
 t.test('a port for peers that is taken is named before anything starts, and the range with it', async t => {
-  const first = await twoPorts()
+  const [first] = await portsInARow(2)
   t.teardown(await take(first + 1))
   const { mics } = await Workers.launch(t, '2', { NODE_PORT: String(first) })
   t.equal(await mics.ended, 1)
@@ -72,7 +64,7 @@ t.test('a worker that cannot come back says why, and tries again until it can', 
 })
 
 t.test('peers reach the workers at ports that follow PUBLIC_ENDPOINT', async t => {
-  const first = await twoPorts()
+  const [first] = await portsInARow(2)
   const { mics } = await Workers.start(t, 2, { NODE_PORT: String(first), PUBLIC_ENDPOINT: `http://localhost:${first}` })
   t.same(new Set(linesOf(mics, /^joined the cluster/).map(({ worker, endpoint }) => `${worker} ${endpoint}`)),
     new Set([`1 http://localhost:${first}`, `2 http://localhost:${first + 1}`]))

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
 import { AckStatus, body, text } from '../helpers/client.js'
 import { until } from '../helpers/until.js'
@@ -42,6 +44,36 @@ t.test('a second signal ends all of it at once', async t => {
   t.same(pids.filter(isAlive), [])
 })
 
+t.test('a second signal while the workers start ends all of it at once', async t => {
+  // A Redis that takes connections and says nothing: the start waits for it.
+  const connected = new Set<Socket>()
+  const redis = createServer(socket => { connected.add(socket.on('error', () => {})) }).listen(0, '127.0.0.1')
+  await once(redis, 'listening')
+  t.teardown(() => {
+    redis.close()
+    for (const socket of connected) socket.destroy()
+  })
+  const { mics } = await Workers.launch(t, '2', { REDIS_URL: `127.0.0.1:${(redis.address() as AddressInfo).port}` })
+  await until('a worker waits for Redis', () => connected.size > 0)
+  mics.signal('SIGTERM')
+  await mics.prints(/"signal received: draining/)
+  mics.signal('SIGTERM')
+  t.equal(await mics.ended, 1)
+  t.match(linesOf(mics, /^a worker has not ended as it should/), [{ how: 'exit code 1' }, { how: 'exit code 1' }])
+  t.same(linesOf(mics, /^a worker has not ended/).filter(line => 'problem' in line), [], 'none has waited for Redis')
+})
+
+t.test('a worker that crashes while it drains is told of, and the exit code is 1', async t => {
+  const { mics, pids } = await Workers.start(t, 2, { DRAIN_DELAY_SECONDS: '8' })
+  mics.signal('SIGTERM')
+  await until('both are about to leave', () => linesOf(mics, /^leaving: load balancers/).length === 2)
+  process.kill(pids[1], 'SIGKILL')
+  t.equal(await mics.ended, 1)
+  t.match(linesOf(mics, /^a worker has not ended as it should/), [{ level: 50, worker: 2, pid: pids[1], how: 'SIGKILL' }])
+  t.match(linesOf(mics, /^stopped$/), [{ worker: 1 }], 'the other has drained')
+  t.same(linesOf(mics, /starts again/), [])
+})
+
 t.test('a signal before the workers listen ends all of it', async t => {
   const { mics } = await Workers.launch(t, '2')
   await mics.prints(/"joined the cluster"/)
@@ -65,6 +97,24 @@ t.test('a worker that is killed comes back, and its clients meanwhile find anoth
   t.equal((await before.get('gw-1')?.client.waitMessages(1))?.map(text)[0], 'back', 'those of the other worker are still there')
   mics.signal('SIGTERM')
   t.equal(await mics.ended, 0)
+})
+
+t.test('a connection that a worker had not taken before its end is closed, so that its client comes again', async t => {
+  const { mics, pids, url } = await Workers.start(t, 2)
+  process.kill(pids[1], 'SIGSTOP')
+  const answers: string[] = []
+  const asked = Array.from({ length: 4 }, async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+    t.teardown(() => socket.destroy())
+    socket.on('data', data => answers.push(String(data)))
+    socket.write('GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n')
+    await new Promise(resolve => socket.on('close', resolve))
+  })
+  await until('one of them is with the worker that stands still', () => answers.length === 3)
+  process.kill(pids[1], 'SIGKILL')
+  await Promise.race(asked)
+  t.equal(answers.length, 3)
+  await mics.prints(/"a worker is back"/)
 })
 
 t.test('workers whose primary is killed drain and end', async t => {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { traceTable } from '../../cli/trace-rows.js'
 import { startPatientGateway } from '../helpers/patient-gateway.js'
-import { freePort } from '../helpers/free-port.js'
+import { freePort, portsInARow } from '../helpers/free-port.js'
 import { TRACE_TOKEN, TRACED, traceWith } from '../helpers/traces.js'
 import { mics } from './run.js'
 
@@ -35,6 +35,19 @@ t.test('it prints what became of a message, as JSON lines or as a table', async 
   t.match(table.stdout, /node-1 +[\d.]+ +ack +SENT/)
   t.match(table.stdout, /1 delivered, 0 by event, 0 buffered, 0 skipped/)
   for (const { stdout } of [json, table]) t.notMatch(stdout, 'operators')
+})
+
+t.test('without --node it asks the workers of this machine in turn, until one answers', async t => {
+  const [first, second] = await portsInARow(2)
+  const { server } = await startPatientGateway(t, { ...TRACED, NODE_PORT: String(second) })
+  const here = { ...ENV, HOST: '127.0.0.1', NODE_PORT: String(first) }
+  const question = ['trace-message', '--tenant', 't1', '--msg', 'm1']
+  t.match(await mics(question, { ...here, WORKERS: '2' }), { stderr: /node-1 knows of no message/, exitCode: 1 })
+  t.match(await mics(question, here), { stderr: `http://127.0.0.1:${first} does not answer`, exitCode: 1 })
+  await server.close()
+  const { stderr } = await mics(question, { ...here, WORKERS: '2' })
+  t.match(stderr, `http://127.0.0.1:${first} does not answer`)
+  t.notMatch(stderr, String(second), 'the first one stands for all')
 })
 
 t.test('of several tokens it presents the first', async t => {

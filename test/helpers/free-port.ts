@@ -24,6 +24,15 @@ export async function lastingPort (): Promise<number> {
   }
 }
 
+/** Ports that follow one another, each as `lastingPort` has it. */
+export async function portsInARow (count: number): Promise<number[]> {
+  for (;;) {
+    const first = await lastingPort()
+    const ports = Array.from({ length: count }, (_, index) => first + index)
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return ports
+  }
+}
+
 /** Does nobody listen on this port of 127.0.0.1? */
 export async function isFree (port: number): Promise<boolean> {
   const server = createServer()
