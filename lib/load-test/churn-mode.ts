@@ -34,16 +34,17 @@ export class ChurnMode implements Mode {
     })
     signal.addEventListener('abort', () => pacer.stop(), { once: true })
     await pacer.ended
-    for (const timer of this.#timers) clearTimeout(timer)
+    // Those that are let in only now have a time to stay, too.
     await Promise.all(opening)
+    for (const timer of this.#timers) clearTimeout(timer)
   }
 
   /** Resolves when it is connected, or is not let in. */
   async #visit (user: ConnectionsShare['users'][number], dueMs: number): Promise<void> {
-    const { n, tenantId } = user
+    const { n, place, tenantId } = user
     const onEnd = (): void => { this.#free.push(user) }
     const login = this.traffic.users.user(n, tenantId)
-    const connection = await this.traffic.connect(login, tenantId, { url: n, source: n }, dueMs, { onEnd })
+    const connection = await this.traffic.connect(login, tenantId, { url: place, source: n }, dueMs, { onEnd })
     if (connection === undefined) onEnd()
     else this.#leaveLater(connection)
   }

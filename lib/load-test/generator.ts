@@ -64,11 +64,20 @@ export class Generator {
    * @throws {LoadError} where it makes no sense to go on
    */
   async run (): Promise<GeneratorReport> {
-    const traffic = this.#traffic
-    const { warmupSeconds, durationSeconds, drainSeconds } = traffic.options
     const ended = new AbortController()
     const load = Promise.all(this.#modes.map(async mode => await mode.load(ended.signal)))
+    // Where another part has failed, nobody asks this one any more.
+    load.catch(() => {})
+    try {
+      return await this.#measure(load, ended)
+    } finally {
+      ended.abort()
+    }
+  }
 
+  async #measure (load: Promise<unknown>, ended: AbortController): Promise<GeneratorReport> {
+    const traffic = this.#traffic
+    const { warmupSeconds, durationSeconds, drainSeconds } = traffic.options
     const { signal } = this.#stopped
     await this.#unlessFailed(wait(warmupSeconds, signal))
     traffic.isMeasuring = true
@@ -125,10 +134,15 @@ export class Generator {
   }
 
   async #drain (ms: number): Promise<void> {
+    const traffic = this.#traffic
     const deadline = performance.now() + ms
-    while (!this.#traffic.isSettled && performance.now() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    const until = async (condition: () => boolean): Promise<void> => {
+      while (!condition() && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, LOOK_MS))
     }
+    // Where nobody is connected any more nothing comes.
+    await until(() => traffic.isSettled || traffic.openConnections === 0)
+    traffic.stopHeartbeats()
+    await until(() => traffic.isAnswered)
   }
 
   async #unlessFailed<T> (promise: Promise<T>): Promise<T> {

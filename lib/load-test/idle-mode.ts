@@ -2,8 +2,8 @@ import { ramp, type Mode } from './mode.js'
 import type { Traffic } from './traffic.js'
 
 export interface ConnectionsShare {
-  /** Numbers of the users. */
-  users: { n: number, tenantId: string }[]
+  /** `n`: the user's number. `place`: decides the URL. */
+  users: { n: number, place: number, tenantId: string }[]
   /** Connections a second. */
   connectRate: number
 }
@@ -15,8 +15,8 @@ export class IdleMode implements Mode {
   async connect (signal: AbortSignal): Promise<void> {
     const { users, connectRate } = this.share
     await ramp(connectRate, users.length, signal, async (i, dueMs) => {
-      const { n, tenantId } = users[i]
-      await this.traffic.connect(this.traffic.users.user(n, tenantId), tenantId, { url: n, source: n }, dueMs, {})
+      const { n, place, tenantId } = users[i]
+      await this.traffic.connect(this.traffic.users.user(n, tenantId), tenantId, { url: place, source: n }, dueMs, {})
     })
   }
 

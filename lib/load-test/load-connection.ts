@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { closeFrame, pingFrame, pongFrame } from './message-frame.js'
 import { readServerFrame, type LoadAck, type ServerFrameListener } from './server-frames.js'
@@ -93,7 +93,8 @@ export class LoadConnection implements WebSocketListener, ServerFrameListener {
       noDelay: true,
     }
     if (isTls) {
-      const socket = connectTls({ ...address, servername: address.host })
+      // RFC 6066, 3: a server's name is no address.
+      const socket = connectTls({ ...address, servername: isIP(address.host) === 0 ? address.host : '' })
       socket.on('data', chunk => this.#received(chunk, chunk.length))
       this.#socket = socket
     } else {
@@ -131,6 +132,11 @@ export class LoadConnection implements WebSocketListener, ServerFrameListener {
     const frames = this.#waiting
     this.#waiting = []
     if (this.#socket.writable) this.#socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))
+  }
+
+  /** Whether the answer to a heartbeat has not come yet. */
+  get isPinged (): boolean {
+    return this.#pingedAt !== 0
   }
 
   /** A heartbeat. False: the answer to the one before has not come yet. */

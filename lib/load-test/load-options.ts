@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { LoadError } from './load-error.js'
 import { STAMP_BYTES } from './stamp.js'
 
@@ -111,7 +112,7 @@ export function completeOptions (given: LoadOptions): CompleteLoadOptions {
 
 function problemOf (options: CompleteLoadOptions, given: LoadOptions): string | undefined {
   const { mode, urls, tenants, connections, groups, groupSize, groupSenders, users, userTemplate } = options
-  const { bodyBytes, threads } = options
+  const { bodyBytes, threads, sourceAddresses } = options
   if (!loadModes.includes(mode)) return `there is no mode ${JSON.stringify(mode)}; there are ${loadModes.join(', ')}`
   if (urls.length === 0) return 'there is no URL of a gateway'
   if (tenants.length === 0) return 'there is no tenant'
@@ -126,6 +127,8 @@ function problemOf (options: CompleteLoadOptions, given: LoadOptions): string | 
   if (mode === 'group' && groups.length === 0) return 'mode group takes the ids of groups: --group'
   if (groups.length > 0 && (groupSize < 2 || groupSize > 65_535)) return 'a group has 2 to 65535 members that connect'
   if (groups.length > 0 && (groupSenders < 1 || groupSenders > groupSize)) return `the senders of a group are 1 to ${groupSize}, its members`
+  const noAddress = sourceAddresses.find(address => isIP(address) === 0)
+  if (noAddress !== undefined) return `source addresses are IP addresses of this machine; ${JSON.stringify(noAddress)} is none`
   if (users !== undefined) return usersProblem(options, users)
   if (!userTemplate.includes('{n}')) return 'the user template takes {n}: each connection is a user of its own'
   const ofGroups = mode === 'group' || (mode === 'mixed' && groups.length > 0)

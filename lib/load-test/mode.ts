@@ -87,6 +87,7 @@ async function sendWithWindow (senders: readonly LoadSender[], window: number, s
         if (signal.aborted) return
         if (sender.quota <= 0 || !sender.send(performance.now())) resolve()
       }
+      if (!sender.isAlive) resolve()
       for (let n = 0; n < window && sender.quota > 0; n++) sender.send(now)
     }))),
   ])

@@ -40,6 +40,8 @@ export class OfflineMode implements Mode {
       const where = { url: place, source: n }
       const from = await traffic.connect(traffic.users.user(n, tenantId), tenantId, where, dueMs, {
         onAck: (_, ack) => pair.sender?.onAck(ack),
+        // With a window the round would wait for its answers.
+        onEnd: () => pair.sender?.onAnswered(),
       })
       if (from !== undefined) pair.sender = new LoadSender(traffic, from, pair.place, { toUserId: pair.toUserId })
     })

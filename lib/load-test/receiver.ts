@@ -32,6 +32,11 @@ export class LoadReceiver {
     }
     const { stream, slot } = place
     const sequence = stampSequence(bytes, at)
+    if (sequence >= stream.sent) {
+      // Nobody has sent it.
+      deliveries.misdelivered++
+      return
+    }
     const arrival = this.#arrivals.take(slot, sequence)
     if (arrival === 'repeat' || (arrival === 'too-late' && stream.hasArrived(sequence))) {
       deliveries.duplicated++

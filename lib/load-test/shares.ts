@@ -65,20 +65,23 @@ export function modesOf (traffic: Traffic, thread: number): Mode[] {
   const senders = division.pairs + division.offlinePairs + groups.length
   let n = 0
   /** Numbers of the users of `count` parts with `size` users each; of them those of this thread. */
-  function own (count: number, size: number): { n: number, place: number, tenantId: string }[] {
+  function own (count: number, size: number): { n: number, part: number, place: number, tenantId: string }[] {
     const first = n
     n += count * size
     const length = Math.max(0, Math.ceil((count - thread) / threads))
     return Array.from({ length }, (_, i) => {
-      const place = thread + i * threads
-      return { n: first + place * size, place, tenantId: tenants[place % tenants.length] }
+      const part = thread + i * threads
+      const tenant = part % tenants.length
+      // Of the parts of its tenant, so that each tenant is on all URLs.
+      const place = Math.floor(part / tenants.length) + tenant
+      return { n: first + part * size, part, place, tenantId: tenants[tenant] }
     })
   }
   const pairs = own(division.pairs, 2)
   const offlinePairs = own(division.offlinePairs, 2)
   const idle = own(division.idle, 1)
   const churn = own(division.churn, 1)
-  const ownGroups = own(groups.length, groupSize).map(({ n, place }) => ({ n, ...groups[place] }))
+  const ownGroups = own(groups.length, groupSize).map(({ n, part }) => ({ n, ...groups[part] }))
   const messageRate = (parts: number): number => rate * parts / senders
   const rateOf = (parts: unknown[], all: number): number => connectRate * parts.length / all
   // Beside others they do not come faster than they go.

@@ -49,7 +49,8 @@ export interface Tally {
     /** Of another run, or of somebody else: not looked at. */
     foreign: number
   }
-  heartbeats: { sent: number, answered: number }
+  /** `unanswered`: at the end, of connections that were open then. */
+  heartbeats: { sent: number, answered: number, unanswered: number }
   /** What was wrong with frames, by what it was. */
   complaints: Record<string, number>
 }
@@ -85,7 +86,7 @@ export function emptyTally (): Tally {
       misdelivered: 0,
       foreign: 0,
     },
-    heartbeats: { sent: 0, answered: 0 },
+    heartbeats: { sent: 0, answered: 0, unanswered: 0 },
     complaints: {},
   }
 }

@@ -43,6 +43,13 @@ const fatal: Record<string, (address: string) => string> = {
   ENFILE: address => `no further connection to ${address}: this machine may have no more files open. Raise fs.file-max, or ask for fewer connections`,
 }
 
+for (const code of [
+  'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]) {
+  fatal[code] = address => `the certificate of ${address} is signed by nobody whom this process trusts. Name the file with the certificate of who signed it, in PEM: NODE_EXTRA_CA_CERTS=ca.pem mics load ...`
+}
+
 /** What the connections of a thread have in common: counts, latencies, heartbeats, streams. */
 export class Traffic {
   readonly options: CompleteLoadOptions
@@ -60,6 +67,9 @@ export class Traffic {
   readonly #open = new Set<LoadConnection>()
   readonly #heartbeats: LoadHeartbeats
   #onAllClosed = (): void => {}
+  #isClosed = false
+  /** Heartbeats of open connections whose answers have not come. */
+  #awaitedPongs = 0
 
   constructor (plan: TrafficPlan) {
     this.options = plan.options
@@ -69,7 +79,9 @@ export class Traffic {
     this.failed = new Promise((_resolve, reject) => { this.#fail = reject })
     this.failed.catch(() => {})
     this.#heartbeats = new LoadHeartbeats(plan.options.heartbeatSeconds * 1000, (connection, nowMs) => {
-      if (connection.ping(nowMs)) this.tally.heartbeats.sent++
+      if (!connection.ping(nowMs)) return
+      this.#awaitedPongs++
+      this.tally.heartbeats.sent++
     })
   }
 
@@ -102,6 +114,15 @@ export class Traffic {
     return this.#places.every(({ stream }) => stream.isSettled)
   }
 
+  /** Whether each heartbeat has been answered, but for those of connections that have ended. */
+  get isAnswered (): boolean {
+    return this.#awaitedPongs === 0
+  }
+
+  stopHeartbeats (): void {
+    this.#heartbeats.stop()
+  }
+
   /** Counts what is still open, as it is. */
   closeStreams (): void {
     for (const { stream } of this.#places) stream.close()
@@ -110,7 +131,7 @@ export class Traffic {
   /**
    * @param where which URL and source address, by their numbers
    * @param dueMs when the attempt was to be made
-   * @returns undefined where the gateway did not let it in
+   * @returns undefined where the gateway did not let it in, and when all is closed already
    */
   connect (
     { userId, token }: LoadUser, tenantId: string, where: { url: number, source: number },
@@ -121,6 +142,7 @@ export class Traffic {
     const localAddress = sourceAddresses.at(where.source % (sourceAddresses.length || 1))
     const timeoutMs = connectTimeoutSeconds * 1000
     const { connections, complaints, heartbeats } = this.tally
+    if (this.#isClosed) return Promise.resolve(undefined)
     connections.attempted++
     return new Promise(resolve => {
       const listener: LoadConnectionListener = {
@@ -134,12 +156,14 @@ export class Traffic {
         onDelivery: (connection, bytes, at, length) => handlers.onDelivery?.(connection, bytes, at, length),
         onPong: (_, ms) => {
           heartbeats.answered++
+          this.#awaitedPongs--
           this.record('heartbeat', ms * 1000)
         },
         onComplaint: what => count(complaints, what),
         onEnd: (connection, { wasConnected, reason, detail, isOurs }) => {
           this.#heartbeats.delete(connection)
           this.#open.delete(connection)
+          if (connection.isPinged) this.#awaitedPongs--
           if (Object.hasOwn(fatal, reason)) {
             this.#fail(new LoadError(`MICS_LOAD_${reason}`, `${fatal[reason](url.host)} (${detail})`))
           }
@@ -156,7 +180,9 @@ export class Traffic {
 
   /** Closes every connection, and resolves when all are, or after `timeoutMs`. */
   async close (timeoutMs: number): Promise<void> {
-    this.#heartbeats.stop()
+    this.#isClosed = true
+    this.stopHeartbeats()
+    this.tally.heartbeats.unanswered = this.#awaitedPongs
     if (this.#open.size === 0) return
     await new Promise<void>(resolve => {
       const timer = setTimeout(() => {

@@ -20,9 +20,9 @@ export function problemsOf (tally: Tally, wantsMessages: boolean): string[] {
   tell(deliveries.reordered, 'delivery came after a later one of its sender', 'deliveries came after later ones of their sender')
   tell(deliveries.misdelivered, 'delivery came to somebody else', 'deliveries came to somebody else')
   tell(sum(complaints), 'frame could not be used', 'frames could not be used')
+  tell(heartbeats.unanswered, 'heartbeat was not answered', 'heartbeats were not answered')
   if (connections.attempted > 0 && connections.connected === 0) problems.push('nobody could connect')
   else if (wantsMessages && messages.sent === 0) problems.push('nothing was sent')
-  if (heartbeats.sent - heartbeats.answered > connections.connected) problems.push('heartbeats were not answered')
   return problems
 }
 

@@ -8,13 +8,15 @@ import type { TrafficPlan } from './traffic.js'
 export class WorkerGenerator {
   progress: GeneratorProgress = { connections: 0, sent: 0, acked: 0, failed: 0, received: 0 }
   readonly #worker: Worker
+  /** Why the thread has ended. */
+  #failure: Error | undefined
   #answered: { type: FromWorker['type'], resolve: (answer: FromWorker) => void, reject: (error: Error) => void } | undefined
 
   constructor (plan: TrafficPlan) {
     this.#worker = new Worker(workerUrl(), { workerData: plan })
     this.#worker.on('message', (answer: FromWorker) => this.#hear(answer))
-    this.#worker.on('error', error => this.#answered?.reject(error))
-    this.#worker.on('exit', code => this.#answered?.reject(new Error(`a thread of the load test has ended with ${code}`)))
+    this.#worker.on('error', error => this.#fail(error))
+    this.#worker.on('exit', code => this.#fail(new Error(`a thread of the load test has ended with ${code}`)))
   }
 
   stop (): void {
@@ -48,10 +50,16 @@ export class WorkerGenerator {
   }
 
   async #ask (what: ToWorker, type: FromWorker['type']): Promise<FromWorker> {
+    if (this.#failure !== undefined) throw this.#failure
     return await new Promise((resolve, reject) => {
       this.#answered = { type, resolve, reject }
       this.#tell(what)
     })
+  }
+
+  #fail (error: Error): void {
+    this.#failure ??= error
+    this.#answered?.reject(this.#failure)
   }
 
   #hear (answer: FromWorker): void {
