@@ -346,6 +346,39 @@ t.test('failures in a row open the breaker of this hook, and of no other', async
   t.equal(one.ok, true)
 })
 
+t.test('a breaker on trial lets one batch through, and refuses the others', async t => {
+  const { hooks, check, asked, lines, counted } =
+    await start(t, { hookBreakerFailureThreshold: 1, hookBreakerOpenMs: 1, checkBatchMaxMessages: 4 })
+  hooks.raw.set('check-messages', response => response.writeHead(500).end())
+  t.equal(await check('m0'), 'status')
+  await until('the breaker is on trial', () => lines.some(({ fields }) => fields.breaker === 'half-open'))
+  hooks.raw.clear()
+  const gate = gated(hooks)
+  const trial = ids(4, 1).map(id => check(id))
+  t.same(new Set(await Promise.all(ids(10, 5).map(id => check(id)))), new Set(['breaker_open']))
+  gate.open()
+  t.same(await Promise.all(trial), ['ok', 'ok', 'ok', 'ok'])
+  t.same(asked(), [['m0'], ids(4, 1)])
+  t.equal(await check('m15'), 'ok')
+  t.equal(counted('ok'), 2)
+})
+
+t.test('while the breaker is open nothing waits for others', async t => {
+  // A wait that would outlast the test, beside a call that has no answer.
+  const { hooks, check, asked } =
+    await start(t, { hookBreakerFailureThreshold: 1, checkBatchMaxMessages: 2, checkBatchMaxWaitMs: 3_600_000 })
+  const gate = gated(hooks)
+  const first = check('m0')
+  await until('the first call is on its way', () => asked().length === 1)
+  hooks.raw.set('check-messages', response => response.writeHead(500).end())
+  const [second, waiting] = [Promise.all([check('m1'), check('m2')]), check('m3')]
+  t.same(await second, ['status', 'status'])
+  t.equal(await waiting, 'breaker_open')
+  t.equal(await check('m4'), 'breaker_open')
+  gate.open()
+  t.equal(await first, 'ok')
+})
+
 t.test('a hook that answers no is counted as denied, and does not open the breaker', async t => {
   const { hooks, check, counted } = await start(t, { hookBreakerFailureThreshold: 1 })
   hooks.check = ({ message }) => ({ allow: message?.msgId === 'm0', reason: 'spam' })
