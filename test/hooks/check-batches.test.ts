@@ -242,11 +242,28 @@ t.test('where no call may wait, one that finds no slot is refused at once', asyn
 })
 
 t.test('the time of a call is that of its oldest message', async t => {
-  const { client, hooks, check, asked } = await start(t, { checkBatchMaxWaitMs: 50 })
-  client.timeoutMs = 150
+  const { client, hooks, settings, check, asked } = await start(t, { hookMaxConcurrency: 1 })
+  const gate = gated(hooks)
+  const first = check('m0')
+  await until('the slot is taken', () => asked().length === 1)
+  // Three asked for one after the other; the one between them has a call, and a time, of its own.
+  client.timeoutMs = 1500
+  const ended: string[] = []
+  const ask = (msgId: string, own = settings): Promise<unknown> =>
+    check(msgId, {}, own).then(result => ended.push(`${msgId} ${result}`))
+  hooks.raw.set('check-message', () => {})
+  const checks: Array<Promise<unknown>> = []
+  for (const [msgId, own] of [['oldest'], ['between', { ...settings, checkBatchMaxMessages: 0 }], ['newest']] as const) {
+    const askedAt = performance.now()
+    checks.push(ask(msgId, own))
+    await until('the clock has moved on', () => performance.now() > askedAt + 10)
+  }
   hooks.check = () => new Promise(() => {})
-  t.same(await Promise.all([check('m0'), check('m1')]), ['timeout', 'timeout'])
-  t.same(asked(), [['m0', 'm1']])
+  gate.open()
+  t.equal(await first, 'ok')
+  await Promise.all(checks)
+  t.same(asked()[1], ['oldest', 'newest'])
+  t.same(ended, ['oldest timeout', 'newest timeout', 'between timeout'])
 })
 
 t.test('messages whose time passes while they wait are not asked about', async t => {
