@@ -93,11 +93,11 @@ export class CheckBatches {
 
   /** Sends the batches that have waited enough, and sees to the others. */
   private flush (now: number): void {
-    const isIdle = this.deps.limiter.running === 0
+    const { mayWait } = this
     let nextDueAt = Infinity
     for (const batch of this.open.slice()) {
       if (batch.queuedAt !== undefined) continue
-      if (isIdle || batch.dueAt <= now) this.dispatch(batch)
+      if (!mayWait || batch.dueAt <= now) this.dispatch(batch)
       else nextDueAt = Math.min(nextDueAt, batch.dueAt)
     }
     this.wake(nextDueAt, now)
@@ -122,27 +122,31 @@ export class CheckBatches {
     if (batch.queuedAt !== undefined) return
     batch.queuedAt = performance.now()
     const refusal = this.refusal()
-    if (refusal === undefined) this.queue(batch, batch.settings.hookQueueTimeoutMs)
+    if (refusal === undefined) this.queue(batch)
     else this.refuse(batch, refusal)
   }
 
-  private queue (batch: CheckBatch, patienceMs: number): void {
-    const granted = this.deps.limiter.acquire(maxCalls(batch.settings), patienceMs)
+  private queue (batch: CheckBatch): void {
+    const { settings } = batch
+    const granted =
+      this.deps.limiter.acquire(maxCalls(settings), settings.hookQueueTimeoutMs, () => this.refuseImpatient(batch))
     if (granted === true) {
       this.send(batch)
     } else if (granted === false) {
       this.refuse(batch, queueFull())
     } else {
-      granted.then(yes => {
-        if (yes) this.send(batch)
-        else this.requeue(batch, batch.queuedAt as number)
-      }, () => {})
+      // No: none is left in it.
+      granted.then(yes => { if (yes) this.send(batch) }, () => {})
     }
   }
 
-  /** No slot came in time for those that have waited longest. Those that joined later have some patience left. */
-  private requeue (batch: CheckBatch, queuedAt: number): void {
+  /**
+   * No slot came in time for those that have waited longest. Those that joined later have some patience left: how much,
+   * in milliseconds. 0: there are none.
+   */
+  private refuseImpatient (batch: CheckBatch): number {
     const now = performance.now()
+    const queuedAt = batch.queuedAt as number
     const patienceMs = batch.settings.hookQueueTimeoutMs
     // A timer may be early by the fraction of a millisecond.
     const patientSince = now - patienceMs + 1
@@ -150,10 +154,9 @@ export class CheckBatches {
     if (impatient !== undefined) this.refuse(impatient, queueFull())
     if (batch.size === 0) {
       this.shut(batch)
-    } else {
-      const waitsSince = Math.max(queuedAt, batch.members[0].askedAt)
-      this.queue(batch, Math.max(1, Math.ceil(waitsSince + patienceMs - now)))
+      return 0
     }
+    return Math.max(1, Math.ceil(Math.max(queuedAt, batch.members[0].askedAt) + patienceMs - now))
   }
 
   /** The batch has a slot. */
@@ -170,10 +173,8 @@ export class CheckBatches {
   }
 
   private release (): void {
-    const { limiter } = this.deps
-    limiter.release()
-    // Nothing is on its way any more that a batch could wait for.
-    if (limiter.running > 0) return
+    this.deps.limiter.release()
+    if (this.mayWait) return
     if (this.open.length > 0) this.flushAtEndOfTurn()
     else this.wake(Infinity, 0)
   }
@@ -182,6 +183,11 @@ export class CheckBatches {
     this.shut(batch)
     this.waiting -= batch.size
     this.deps.refuse(batch, failure)
+  }
+
+  /** Whether a batch may wait for more messages: a call is on its way meanwhile, and the next one can be made. */
+  private get mayWait (): boolean {
+    return this.deps.limiter.running > 0 && this.refusal() === undefined
   }
 
   private refusal (): HookFailure | undefined {

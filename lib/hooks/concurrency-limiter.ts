@@ -21,21 +21,27 @@ export class ConcurrencyLimiter {
     return this.waiters.length
   }
 
-  /** True: go, and call `release` afterwards. False: not within `timeoutMs`, or too many wait already. */
-  acquire (limit: number, timeoutMs: number): boolean | Promise<boolean> {
+  /**
+   * True: go, and call `release` afterwards. False: not within `timeoutMs`, or too many wait already.
+   * @param moreMs asked when the time is over: milliseconds more that the call waits in its place; 0: it ends
+   */
+  acquire (limit: number, timeoutMs: number, moreMs: () => number = noMore): boolean | Promise<boolean> {
     if (this.running < limit) {
       this.running++
       return true
     }
     if (timeoutMs === 0 || this.waiters.length >= limit * QUEUE_PER_SLOT) return false
     return new Promise(resolve => {
-      const waiter: Waiter = {
-        resolve,
-        timer: setTimeout(() => {
-          this.waiters.splice(this.waiters.indexOf(waiter), 1)
-          resolve(false)
-        }, timeoutMs),
+      const timeIsOver = (): void => {
+        const more = moreMs()
+        if (more > 0) {
+          waiter.timer = setTimeout(timeIsOver, more)
+          return
+        }
+        this.waiters.splice(this.waiters.indexOf(waiter), 1)
+        resolve(false)
       }
+      const waiter: Waiter = { resolve, timer: setTimeout(timeIsOver, timeoutMs) }
       this.waiters.push(waiter)
     })
   }
@@ -50,4 +56,8 @@ export class ConcurrencyLimiter {
     clearTimeout(next.timer)
     next.resolve(true)
   }
+}
+
+function noMore (): number {
+  return 0
 }

@@ -13,10 +13,9 @@ import { encodeMessageField, messageSize } from '../protocol/server-frame.js'
 import type { Tenants } from '../tenants/tenants.js'
 import type { Span, SpanParent } from '../tracing/span.js'
 import { TRACEPARENT, unsampledTraceparent } from '../tracing/traceparent.js'
-import { decodeCheckAnswer } from './check-answer.js'
 import { CheckBatch, type OnVerdict } from './check-batch.js'
 import { CheckBatches, maxCalls } from './check-batches.js'
-import { decodeVerdicts, type CheckVerdict } from './check-verdicts.js'
+import { decodeVerdict, decodeVerdicts, type CheckVerdict } from './check-verdicts.js'
 import { ConcurrencyLimiter } from './concurrency-limiter.js'
 import { GroupMembers } from './group-members.js'
 import { HookFailure, queueFull, type HookResult } from './hook-failure.js'
@@ -124,7 +123,7 @@ export class HooksClient {
     const { tenantId, msgId, span: parent } = message
     const fields = encodeMessageField(CHECKED_MESSAGE, message)
     return this.call({ operation: 'check-message', tenantId, settings, traceId, parent, msgId, fields },
-      body => decoded(decodeCheckAnswer(body)), answer => answer.allow)
+      body => decoded(decodeVerdict(body)), answer => answer.allow)
   }
 
   /** Who is in the message's group. */

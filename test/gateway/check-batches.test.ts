@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { fromBinary } from '@bufbuild/protobuf'
 import t from 'tap'
 import { CheckMessagesRequestSchema } from '../../lib/gen/mics/hook/v1/hook_pb.js'
@@ -98,23 +99,34 @@ t.test('messages of several connections are checked together, those to groups to
   t.same(batchSizes(hooks), [1, 2])
 })
 
-t.test('where a batch has no answer, each sender gets what the settings of its connection say', async t => {
-  const gateway = await startPatientGateway(t)
-  const { hooks } = gateway
-  hooks.auth = ({ token, deviceId }) => {
-    const userId = token.slice('valid:'.length)
-    return { ok: true, userId, deviceId, config: { ...BATCHES, checkMessageFailClosed: userId === 'careful' } }
-  }
-  const [careful, open] = [await gateway.connect('careful'), await gateway.connect('open')]
-  hooks.raw.set('check-messages', response => response.writeHead(500).end())
-  sendAtOnce(careful, 3)
-  sendAtOnce(open, 3)
-  for (const { status, reason } of await careful.waitAcks(3)) {
-    t.same([status, reason], [AckStatus.FAILED, 'check unavailable'])
-  }
-  for (const { status, reason } of await open.waitAcks(3)) t.same([status, reason], [AckStatus.SENT, ''])
-  t.equal(await gateway.metric('mics_check_message_degraded_total', { tenant: 't1' }), 3)
-})
+const broken: Record<string, [answer: (response: ServerResponse) => void, result: string]> = {
+  'a server that does not serve it': [response => response.writeHead(404).end('not found'), 'status'],
+  'a server that fails': [response => response.writeHead(500).end(), 'status'],
+  'an answer that is not protobuf': [response => response.end('<html>welcome</html>'), 'undecodable'],
+  'an answer without verdicts': [response => response.end(), 'undecodable'],
+  'a connection that breaks': [response => response.destroy(), 'network'],
+}
+
+for (const [name, [answer, result]] of Object.entries(broken)) {
+  t.test(`${name}: each sender gets what the settings of its connection say`, async t => {
+    const gateway = await startPatientGateway(t)
+    const { hooks } = gateway
+    hooks.auth = ({ token, deviceId }) => {
+      const userId = token.slice('valid:'.length)
+      return { ok: true, userId, deviceId, config: { ...BATCHES, checkMessageFailClosed: userId === 'careful' } }
+    }
+    const [careful, open] = [await gateway.connect('careful'), await gateway.connect('open')]
+    hooks.raw.set('check-messages', answer)
+    sendAtOnce(careful, 3)
+    sendAtOnce(open, 3)
+    for (const { status, reason } of await careful.waitAcks(3)) {
+      t.same([status, reason], [AckStatus.FAILED, 'check unavailable'])
+    }
+    for (const { status, reason } of await open.waitAcks(3)) t.same([status, reason], [AckStatus.SENT, ''])
+    t.equal(await gateway.metric('mics_check_message_degraded_total', { tenant: 't1' }), 3)
+    t.ok(await gateway.metric('mics_hook_calls_total', { tenant: 't1', operation: 'check-messages', result }) > 0)
+  })
+}
 
 t.test('one tenant\'s batches that hang do not hold up another tenant\'s', async t => {
   const gateway = await startPatientGateway(t, { DRAIN_TIMEOUT_SECONDS: '0' })

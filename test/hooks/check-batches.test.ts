@@ -242,11 +242,28 @@ t.test('where no call may wait, one that finds no slot is refused at once', asyn
 })
 
 t.test('the time of a call is that of its oldest message', async t => {
-  const { client, hooks, check, asked } = await start(t, { checkBatchMaxWaitMs: 50 })
-  client.timeoutMs = 150
+  const { client, hooks, settings, check, asked } = await start(t, { hookMaxConcurrency: 1 })
+  const gate = gated(hooks)
+  const first = check('m0')
+  await until('the slot is taken', () => asked().length === 1)
+  // Three asked for one after the other; the one between them has a call, and a time, of its own.
+  client.timeoutMs = 1500
+  const ended: string[] = []
+  const ask = (msgId: string, own = settings): Promise<unknown> =>
+    check(msgId, {}, own).then(result => ended.push(`${msgId} ${result}`))
+  hooks.raw.set('check-message', () => {})
+  const checks: Array<Promise<unknown>> = []
+  for (const [msgId, own] of [['oldest'], ['between', { ...settings, checkBatchMaxMessages: 0 }], ['newest']] as const) {
+    const askedAt = performance.now()
+    checks.push(ask(msgId, own))
+    await until('the clock has moved on', () => performance.now() > askedAt + 10)
+  }
   hooks.check = () => new Promise(() => {})
-  t.same(await Promise.all([check('m0'), check('m1')]), ['timeout', 'timeout'])
-  t.same(asked(), [['m0', 'm1']])
+  gate.open()
+  t.equal(await first, 'ok')
+  await Promise.all(checks)
+  t.same(asked()[1], ['oldest', 'newest'])
+  t.same(ended, ['oldest timeout', 'newest timeout', 'between timeout'])
 })
 
 t.test('messages whose time passes while they wait are not asked about', async t => {
@@ -344,6 +361,39 @@ t.test('failures in a row open the breaker of this hook, and of no other', async
   t.equal(counted('breaker_open'), 1)
   const one = await client.checkMessage({ ...settings, checkBatchMaxMessages: 0 }, aMessage(), TRACE)
   t.equal(one.ok, true)
+})
+
+t.test('a breaker on trial lets one batch through, and refuses the others', async t => {
+  const { hooks, check, asked, lines, counted } =
+    await start(t, { hookBreakerFailureThreshold: 1, hookBreakerOpenMs: 1, checkBatchMaxMessages: 4 })
+  hooks.raw.set('check-messages', response => response.writeHead(500).end())
+  t.equal(await check('m0'), 'status')
+  await until('the breaker is on trial', () => lines.some(({ fields }) => fields.breaker === 'half-open'))
+  hooks.raw.clear()
+  const gate = gated(hooks)
+  const trial = ids(4, 1).map(id => check(id))
+  t.same(new Set(await Promise.all(ids(10, 5).map(id => check(id)))), new Set(['breaker_open']))
+  gate.open()
+  t.same(await Promise.all(trial), ['ok', 'ok', 'ok', 'ok'])
+  t.same(asked(), [['m0'], ids(4, 1)])
+  t.equal(await check('m15'), 'ok')
+  t.equal(counted('ok'), 2)
+})
+
+t.test('while the breaker is open nothing waits for others', async t => {
+  // A wait that would outlast the test, beside a call that has no answer.
+  const { hooks, check, asked } =
+    await start(t, { hookBreakerFailureThreshold: 1, checkBatchMaxMessages: 2, checkBatchMaxWaitMs: 3_600_000 })
+  const gate = gated(hooks)
+  const first = check('m0')
+  await until('the first call is on its way', () => asked().length === 1)
+  hooks.raw.set('check-messages', response => response.writeHead(500).end())
+  const [second, waiting] = [Promise.all([check('m1'), check('m2')]), check('m3')]
+  t.same(await second, ['status', 'status'])
+  t.equal(await waiting, 'breaker_open')
+  t.equal(await check('m4'), 'breaker_open')
+  gate.open()
+  t.equal(await first, 'ok')
 })
 
 t.test('a hook that answers no is counted as denied, and does not open the breaker', async t => {

@@ -92,3 +92,30 @@ t.test('a raised limit holds for the next call at once', async t => {
   t.equal(limiter.acquire(1, 0), false)
   t.equal(limiter.acquire(2, 0), true)
 })
+
+t.test('one that is given more time keeps its place, and the time is over when no more is given', async t => {
+  const limiter = new ConcurrencyLimiter()
+  limiter.acquire(1, 10)
+  const more = [5, 5]
+  const served: number[] = []
+  const first = Promise.resolve(limiter.acquire(1, 10, () => more.shift() ?? 0)).then(granted => {
+    if (granted) served.push(1)
+    return granted
+  })
+  const second = Promise.resolve(limiter.acquire(1, 100)).then(granted => { if (granted) served.push(2) })
+  mock.timers.tick(10)
+  mock.timers.tick(5)
+  t.same(more, [])
+  t.equal(limiter.waiting, 2)
+  limiter.release()
+  limiter.release()
+  await Promise.all([first, second])
+  t.same(served, [1, 2])
+
+  const third = limiter.acquire(1, 10, () => [5, 0][more.push(0) - 1])
+  mock.timers.tick(10)
+  t.equal(limiter.waiting, 1)
+  mock.timers.tick(5)
+  t.equal(await third, false)
+  t.equal(limiter.waiting, 0)
+})
