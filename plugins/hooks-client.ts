@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** Asks the tenants' servers: auth, check-message, get-group-members, get-offline-messages. */
+/** Asks the tenants' servers: auth, check-message or check-messages, get-group-members, get-offline-messages. */
 export default fp(async app => {
   const hooksClient = new HooksClient({
     tenants: app.tenants,
