@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Latency } from '../generator/orders.js'
 import { asTenant } from '../stage.js'
 import { connectPairs } from './pairs.js'
 import type { Shape } from './shape.js'
@@ -9,8 +8,11 @@ const CALM_RATE = 500
 /** The limit of the one that floods, and what it sends. */
 const LIMIT = 2000
 const FLOOD_RATE = 2400
-/** Messages in flight of each client whose hook hangs. */
-const HANGING_WINDOW = 8
+/** Messages a second of the one whose hook hangs. Its breaker opens, and its messages pass unchecked from then on. */
+const HANGING_RATE = 500
+/** A round looks at so many seconds, each by itself: where the machine stands still, that spoils only one of them. */
+const LOOKS = 5
+const LOOK_SECONDS = 1
 const BODY_BYTES = 128
 
 export const isolation: Shape = {
@@ -20,36 +22,39 @@ export const isolation: Shape = {
     const gateway = await stage.gateway({ tenants: { calm: 'unchecked', flooding: `at-most-${LIMIT}`, hanging: 'hanging' } })
     const generator = await stage.generator()
     const [calm, flooding, hanging] = await Promise.all(['calm', 'flooding', 'hanging'].map(async tenantId => (
-      (await connectPairs(generator, asTenant(gateway, tenantId, tenantId))).load(HANGING_WINDOW, BODY_BYTES)
+      (await connectPairs(generator, asTenant(gateway, tenantId, tenantId))).load(1, BODY_BYTES)
     )))
-    const seconds = effort.isShort ? effort.seconds : Math.max(effort.seconds, 5)
-    const look = async (): Promise<Latency> => (
-      await generator.ask('steadyRate', { chat: calm.chat, perSecond: CALM_RATE, seconds })
-    )
-    const alone: Latency[] = []
-    const beside: Latency[] = []
+    const looks = effort.isShort ? 1 : LOOKS
+    const look = async (): Promise<number[]> => {
+      const found: number[] = []
+      for (let n = 0; n < looks; n++) {
+        const load = { chat: calm.chat, perSecond: CALM_RATE, seconds: LOOK_SECONDS }
+        found.push((await generator.ask('steadyRate', load)).p99)
+      }
+      return found
+    }
+    const alone: number[] = []
+    const beside: number[] = []
     await look()
     for (let round = 0; round < effort.rounds; round++) {
-      alone.push(await look())
-      const talk = `hanging-${round}`
-      await generator.ask('talk', { talk, chat: hanging.chat, window: HANGING_WINDOW })
-      const flood = generator.ask('steadyRate', {
-        chat: flooding.chat, perSecond: FLOOD_RATE, seconds: seconds + 2 * effort.warmUpSeconds,
-      })
+      alone.push(...await look())
+      const others = [{ chat: flooding.chat, perSecond: FLOOD_RATE }, { chat: hanging.chat, perSecond: HANGING_RATE }]
+        .map(load => generator.ask('steadyRate', {
+          ...load, seconds: looks * LOOK_SECONDS * 1.2 + effort.warmUpSeconds,
+        }))
       await delay(effort.warmUpSeconds * 1000)
-      beside.push(await look())
-      await flood
-      await generator.ask('hush', { talk })
+      beside.push(...await look())
+      await Promise.all(others)
     }
     return {
       results: [{
         shape: 'isolation',
-        name: `ack p99 at ${CALM_RATE} messages/s`,
+        name: `ack p99 of a second, at ${CALM_RATE} messages/s`,
         unit: 'ms',
-        subject: { name: 'beside both', values: beside.map(({ p99 }) => p99) },
-        base: { name: 'alone', values: alone.map(({ p99 }) => p99) },
+        subject: { name: 'beside both', values: beside },
+        base: { name: 'alone', values: alone },
         target: { of: 'ratio', atMost: 1.3 },
-        note: `one sends ${FLOOD_RATE} messages/s with a limit of ${LIMIT}, of the other no check is answered`,
+        note: `one sends ${FLOOD_RATE} messages/s with a limit of ${LIMIT}, the other ${HANGING_RATE} of which no check is answered`,
       }],
     }
   },
