@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { asTenant } from '../stage.js'
 import { connectPairs } from './pairs.js'
 import type { Shape } from './shape.js'
+import { steadySeconds } from './steady-seconds.js'
 
 /** Messages a second of the tenant that is looked at. */
 const CALM_RATE = 500
@@ -10,9 +11,8 @@ const LIMIT = 2000
 const FLOOD_RATE = 2400
 /** Messages a second of the one whose hook hangs. Its breaker opens, and its messages pass unchecked from then on. */
 const HANGING_RATE = 500
-/** A round looks at so many seconds, each by itself: where the machine stands still, that spoils only one of them. */
-const LOOKS = 5
-const LOOK_SECONDS = 1
+/** Of a round. */
+const SECONDS = 5
 const BODY_BYTES = 128
 
 export const isolation: Shape = {
@@ -24,14 +24,10 @@ export const isolation: Shape = {
     const [calm, flooding, hanging] = await Promise.all(['calm', 'flooding', 'hanging'].map(async tenantId => (
       (await connectPairs(generator, asTenant(gateway, tenantId, tenantId))).load(1, BODY_BYTES)
     )))
-    const looks = effort.isShort ? 1 : LOOKS
+    const seconds = effort.isShort ? 1 : SECONDS
     const look = async (): Promise<number[]> => {
-      const found: number[] = []
-      for (let n = 0; n < looks; n++) {
-        const load = { chat: calm.chat, perSecond: CALM_RATE, seconds: LOOK_SECONDS }
-        found.push((await generator.ask('steadyRate', load)).p99)
-      }
-      return found
+      const found = await steadySeconds(generator, { chat: calm.chat, perSecond: CALM_RATE }, seconds)
+      return found.map(({ p99 }) => p99)
     }
     const alone: number[] = []
     const beside: number[] = []
@@ -40,7 +36,7 @@ export const isolation: Shape = {
       alone.push(...await look())
       const others = [{ chat: flooding.chat, perSecond: FLOOD_RATE }, { chat: hanging.chat, perSecond: HANGING_RATE }]
         .map(load => generator.ask('steadyRate', {
-          ...load, seconds: looks * LOOK_SECONDS * 1.2 + effort.warmUpSeconds,
+          ...load, seconds: seconds * 1.2 + effort.warmUpSeconds,
         }))
       await delay(effort.warmUpSeconds * 1000)
       beside.push(...await look())

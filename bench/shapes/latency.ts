@@ -4,8 +4,8 @@ import { median } from '../statistics.js'
 import { closedLoop } from './closed-loop.js'
 import { connectPairs, type Pairs } from './pairs.js'
 import type { Generator } from '../generator/generator.js'
-import type { Latency } from '../generator/orders.js'
 import type { Effort, Shape } from './shape.js'
+import { steadySeconds } from './steady-seconds.js'
 
 /** In flight of each pair where a server does what it can. */
 const WINDOW = 8
@@ -22,13 +22,19 @@ interface Side {
   most: number
 }
 
+/** To the ack, of the median second of a round. */
+interface Milliseconds {
+  p50: number
+  p99: number
+}
+
 /** A load that is measured once a round. */
 interface Run {
   side: Side
   /** Of what: the server's own most, or the other's. */
   share: number
   perSecond: number
-  found: Latency[]
+  found: Milliseconds[]
 }
 
 export const latency: Shape = {
@@ -66,14 +72,15 @@ export const latency: Shape = {
   },
 }
 
-async function measure ({ side, perSecond }: Run, { seconds }: Effort): Promise<Latency> {
-  const { generator, pairs, contestant } = side
-  const { chat } = pairs.load(1, BODY_BYTES)
+async function measure ({ side, perSecond }: Run, { seconds, isShort }: Effort): Promise<Milliseconds> {
+  const { generator, pairs } = side
+  const load = { chat: pairs.load(1, BODY_BYTES).chat, perSecond }
   // What a server and the generator need to get going is not measured.
-  await generator.ask('steadyRate', { chat, perSecond, seconds: seconds / 6 })
-  const found = await generator.ask('steadyRate', { chat, perSecond, seconds })
-  if (found.unanswered > 0) throw new Error(`${contestant.name} did not ack ${found.unanswered} messages`)
-  return found
+  await generator.ask('steadyRate', { ...load, seconds: seconds / 6 })
+  const found = isShort
+    ? await steadySeconds(generator, load, 1, seconds)
+    : await steadySeconds(generator, load, Math.ceil(seconds))
+  return { p50: median(found.map(({ p50 }) => p50)), p99: median(found.map(({ p99 }) => p99)) }
 }
 
 function lines (when: string, ours: Run, theirs: Run, atMost?: number): Result[] {
