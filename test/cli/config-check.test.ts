@@ -122,7 +122,7 @@ tenants:
   const { tenants: [acme, globex], warnings: told } = JSON.parse(json.stdout)
   t.strictSame(told, warnings)
   t.match(acme.caps, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 5 })
-  t.equal(Object.keys(acme.settings).length, 16, 'all of them')
+  t.equal(Object.keys(acme.settings).length, 18, 'all of them')
   t.match(acme.settings, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 5, hookMaxConcurrency: 40, tenantSecret: 'set' })
   t.match(globex.settings, { heartbeatTimeoutSeconds: 30, tenantMaxConnections: 0, tenantSecret: 'none' })
   t.strictSame([globex.own, globex.caps], [{}, {}])

@@ -36,7 +36,7 @@ t.test('its example of a tenants file is one', async t => {
 
 t.test('its table of tenant settings says what the file takes', async t => {
   const settings = rows('`defaults` takes any of these', '### Changing the file')
-  t.equal(settings.length, 16)
+  t.equal(settings.length, 18)
   for (const [name = '', , inDefaults = '', inCaps = ''] of settings) {
     for (const [where, takes] of [['defaults', inDefaults], ['caps', inCaps]] as const) {
       const accepts = (value: unknown): boolean =>
