@@ -77,8 +77,11 @@ t.test('one tenant whose handler hangs stops no other tenant', async t => {
   })
   await consumer.start()
   t.teardown(() => go.open())
+  // Both are members of the group by then: a handler that hangs holds up a rebalance.
+  await publish('hang-t2-event', ['a', published({ tenantId: 't2', msgId: 'm0' })])
+  await until('the other has begun', () => handled.includes('t2 m0'))
   await publish('hang-t1-event', ['a', published({ msgId: 'm1' })])
-  await until('the first hangs', () => handled.length === 1)
+  await until('the first hangs', () => handled.includes('t1 m1'))
   await publish('hang-t2-event', ['a', published({ tenantId: 't2', msgId: 'm1' })])
   await until('the other is handled', () => handled.includes('t2 m1'))
   go.open()
