@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { KafkaServer } from '../../test/helpers/kafka-server.js'
+import type { KafkaServer } from '../../test/helpers/kafka-server.js'
 import { Core, pin } from '../cores.js'
 import { closedLoop, interleaved } from './closed-loop.js'
 import { connectPairs } from './pairs.js'
@@ -71,5 +71,7 @@ async function start (): Promise<KafkaServer> {
     const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
     if (status !== 0) throw new NotPossibleError(`no Kafka: ${stderr.trim().split('\n')[0]}`)
   }
+  // Not before: npm may have left out what it needs, and all other shapes do without.
+  const { KafkaServer } = await import('../../test/helpers/kafka-server.js')
   return await KafkaServer.start()
 }
